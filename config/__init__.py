@@ -1,0 +1,1 @@
+"""Settings, URLs and the pieces that every app shares (``config.common``)."""

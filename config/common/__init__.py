@@ -1,0 +1,1 @@
+"""Shared by all apps; imports none of them."""

@@ -1,0 +1,271 @@
+"""All settings, read from the environment. Every default runs; each line says why it is so.
+
+``docs/settings.md`` describes the variables for operators.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+# Lets admin classes and querysets name their model in their type.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+# Everything that is written at run time: database, exported models, broker, secret key.
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+# Off: a clone must be safe to expose by mistake.
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY", lambda: env.persisted_secret(DATA_DIR / "secret-key"))
+# Only this machine until the operator names a host.
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "emotions",
+    "mlops",
+    "accounts",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_standardized_errors",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+]
+
+MIDDLEWARE = [
+    # First, so that its clock covers everything else.
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "config.common.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    # Static files from the same process: one command serves the whole product.
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ----------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'valence.sqlite3'}")
+try:
+    # Ten minutes: a connection per request would cost more than the request.
+    _database = dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
+except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError) as error:
+    raise ImproperlyConfigured(f"DATABASE_URL: {error}") from error
+if "sqlite" in _database["ENGINE"]:
+    _database["OPTIONS"] = {
+        # Readers and the one writer do not block each other; a writer waits instead of failing.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+    # A file, so that the tests' server and the tests see the same rows.
+    _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+DATABASES: dict[str, Any] = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache -------------------------------------------------------------------------------------
+REDIS_URL = env.secret("REDIS_URL", str)
+CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "valence",
+        "OPTIONS": {
+            # Bytes and numbers only: a hostile Redis must not be able to make us unpickle.
+            "SERIALIZER": "django_redis.serializers.msgpack.MSGPackSerializer",
+            # A cache that is down or slow makes answers slower, never wrong.
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 0.2,
+            "SOCKET_TIMEOUT": 0.2,
+        },
+    }
+    DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+
+# --- Users and sessions ------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+# Numbered so that a new pepper can be added while keys hashed with an old one still work.
+# "1:first-secret,2:second-secret"; the highest number hashes new keys.
+API_KEY_PEPPERS = env.secret("API_KEY_PEPPERS", str)
+
+# --- HTTPS -------------------------------------------------------------------------------------
+# Off: on 127.0.0.1 a redirect to https would lead nowhere. Behind TLS set HTTPS=1.
+HTTPS = env.flag("HTTPS", default=False)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Health probes and scrapes come from inside, in plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# --- API ---------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["config.common.json.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.common.json.JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.common.json.AlwaysJson",
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Valence",
+    "DESCRIPTION": "Emotion intelligence for text: 28 calibrated emotions, self-hosted.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    # From the sidecar package: the docs work without a CDN.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Inference ---------------------------------------------------------------------------------
+# Where exported and registered models live.
+MODELS_DIR = Path(env.text("MODELS_DIR", str(DATA_DIR / "models")))
+# The best device present; "cpu", "cuda" or "mps" to insist.
+INFERENCE_DEVICE = env.choice("INFERENCE_DEVICE", "auto", ("auto", "cpu", "cuda", "mps"))
+# Threads of one forward pass; 0 divides the cores among the worker processes.
+INFERENCE_THREADS = env.number("INFERENCE_THREADS", 0)
+# torch.compile for safetensors versions: slower to start, faster on a GPU.
+INFERENCE_COMPILE = env.flag("INFERENCE_COMPILE", default=False)
+# Server processes; 0 means one for every two cores, each with a thread of inference per core.
+WORKERS = env.number("WORKERS", 0)
+# Texts that may wait; at 500 texts/s a core this is about the deadline's worth of work.
+INFERENCE_QUEUE = env.number("INFERENCE_QUEUE", 2000, minimum=100)
+# Seconds after which a request is answered 504 instead of kept waiting.
+INFERENCE_DEADLINE = env.seconds("INFERENCE_DEADLINE", 10.0)
+# Results kept in each process; an entry takes about 400 bytes.
+RESULT_CACHE_SIZE = env.number("RESULT_CACHE_SIZE", 10_000)
+# A day: an emotion does not change, but a forgotten version should leave Redis by itself.
+RESULT_CACHE_SECONDS = env.number("RESULT_CACHE_SECONDS", 86_400, minimum=1)
+
+# --- Background work ---------------------------------------------------------------------------
+# Without a broker kombu's filesystem transport: a real worker with nothing to install.
+CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", lambda: REDIS_URL or "filesystem://")
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    _broker = DATA_DIR / "broker"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_broker / "queue"),
+        "data_folder_out": str(_broker / "queue"),
+        "control_folder": str(_broker / "control"),
+        "processed_folder": str(_broker / "processed"),
+        # Seconds between looks at the folder: soon enough for background work, no load when idle.
+        "polling_interval": 1.0,
+    }
+# A task that dies with its worker runs again; tasks are written to allow it.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# --- Static files, time, language --------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+# --- Logs and metrics --------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "config.common.logs.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Django's own handler would print every error a second time.
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}
+# Bucket edges in seconds: an answer takes milliseconds, so the defaults would hide everything.
+PROMETHEUS_LATENCY_BUCKETS = (
+    *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf")),
+)
+PROMETHEUS_EXPORT_MIGRATIONS = False
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

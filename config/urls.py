@@ -1,0 +1,26 @@
+"""All URLs of the product."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from emotions import health, pages
+
+urlpatterns = [
+    path("", pages.start, name="start"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("emotions.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", ExportToDjangoView, name="metrics"),
+]
+
+handler400 = "config.common.errors.bad_request"
+handler403 = "config.common.errors.permission_denied"
+handler404 = "config.common.errors.not_found"
+handler500 = "config.common.errors.server_error"

@@ -1,0 +1,90 @@
+"""The emotion API. ``ready()`` configures the engine; serving processes start it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from django.apps import AppConfig
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from emotions.cache import ResultCache
+    from mlops.inference.backends import Device, RuntimeOptions
+
+
+class EmotionsConfig(AppConfig):
+    """Creates the engine singleton: cheap, nothing is loaded here."""
+
+    name = "emotions"
+
+    def ready(self) -> None:
+        from emotions.engine import EngineConfig, engine
+
+        engine.configure(
+            EngineConfig(
+                folder=serving_folder,
+                runtime=runtime_options(),
+                queue_capacity=settings.INFERENCE_QUEUE,
+                deadline=settings.INFERENCE_DEADLINE,
+                cache=_result_cache(),
+            )
+        )
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_processes() -> int:
+    """Server processes: WORKERS, or one for every two cores."""
+    return settings.WORKERS or max(1, cores() // 2)
+
+
+def runtime_options() -> RuntimeOptions:
+    """Device and threads of one forward pass, from the settings."""
+    from mlops.inference.backends import RuntimeOptions
+
+    return RuntimeOptions(
+        device=cast("Device", settings.INFERENCE_DEVICE),
+        threads=settings.INFERENCE_THREADS or max(1, cores() // worker_processes()),
+        compile=settings.INFERENCE_COMPILE,
+    )
+
+
+def serving_folder() -> Path:
+    """The artifact folder of the version in production.
+
+    Raises:
+        NotReadyError: if no version was promoted yet.
+    """
+    from django.db import connection
+
+    from mlops.api import version_folder, version_serving
+    from mlops.inference.errors import NotReadyError
+
+    try:
+        version = version_serving()
+    finally:
+        # The caller is a thread of its own that never ends a request.
+        connection.close()
+    if version is None:
+        raise NotReadyError("no version is in production; run manage.py setup")
+    return version_folder(version)
+
+
+def _result_cache() -> ResultCache:
+    from django.core.cache import cache
+
+    from emotions.cache import NoSharedCache, ResultCache
+
+    return ResultCache(
+        size=settings.RESULT_CACHE_SIZE,
+        # Without Redis Django's cache is this process's memory: L1 is that already.
+        shared=cache if settings.REDIS_URL else NoSharedCache(),
+        seconds=settings.RESULT_CACHE_SECONDS,
+        secret=hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"valence.cache").digest(),
+    )

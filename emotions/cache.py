@@ -1,0 +1,112 @@
+"""The result cache: raw probabilities by model digest and text, in process and in Redis."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+Key = bytes
+_HEADER = struct.Struct("<IH")
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResult:
+    """What the model said of one text, before calibration: every presentation starts here."""
+
+    probabilities: FloatArray
+    tokens: int
+    windows: int
+
+    def pack(self) -> bytes:
+        """Compact bytes: a header of six, then four for each label."""
+        body = self.probabilities.astype("<f4", copy=False).tobytes()
+        return _HEADER.pack(self.tokens, self.windows) + body
+
+    @classmethod
+    def unpack(cls, data: bytes) -> CachedResult:
+        """The inverse of ``pack``."""
+        tokens, windows = _HEADER.unpack_from(data)
+        probabilities = np.frombuffer(data, dtype="<f4", offset=_HEADER.size)
+        return cls(probabilities, tokens, windows)
+
+
+class SharedCache(Protocol):
+    """The part of Django's cache interface that is used."""
+
+    def get_many(self, keys: Any) -> Any: ...
+
+    def set_many(self, data: Any, timeout: Any) -> Any: ...
+
+
+class NoSharedCache:
+    """Where no Redis is configured: remembers nothing."""
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes]:
+        """Nothing."""
+        return {}
+
+    def set_many(self, data: Mapping[str, bytes], timeout: int) -> object:
+        """Forget *data*."""
+
+
+class ResultCache:
+    """L1, bounded and in process, over L2, shared by all processes."""
+
+    def __init__(self, *, size: int, shared: SharedCache, seconds: int, secret: bytes) -> None:
+        self._size, self._shared, self._seconds = size, shared, seconds
+        self._secret = secret[:64]
+        self._entries: OrderedDict[Key, CachedResult] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def key(self, digest: str, text: str) -> Key:
+        """A keyed hash: whoever reads Redis cannot test guesses of what was said."""
+        return hashlib.blake2b(
+            text.encode(), digest_size=16, key=self._secret, person=bytes.fromhex(digest[:32])
+        ).digest()
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, CachedResult]:
+        """What is known of *keys*."""
+        found, missing = {}, []
+        with self._lock:
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is None:
+                    missing.append(key)
+                else:
+                    self._entries.move_to_end(key)
+                    found[key] = entry
+        if missing:
+            shared = self._get_shared(missing)
+            self._remember(shared)
+            found.update(shared)
+        return found
+
+    def set_many(self, entries: Mapping[Key, CachedResult]) -> None:
+        """Keep *entries*, dropping what was used longest ago."""
+        self._remember(entries)
+        packed = {_name(key): entry.pack() for key, entry in entries.items()}
+        self._shared.set_many(packed, self._seconds)
+
+    def _get_shared(self, keys: list[Key]) -> dict[Key, CachedResult]:
+        names = {_name(key): key for key in keys}
+        hits = self._shared.get_many(names)
+        return {names[name]: CachedResult.unpack(data) for name, data in hits.items()}
+
+    def _remember(self, entries: Mapping[Key, CachedResult]) -> None:
+        with self._lock:
+            self._entries.update(entries)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+
+def _name(key: Key) -> str:
+    return f"result:{key.hex()}"

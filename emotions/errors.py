@@ -1,0 +1,46 @@
+"""One table from what the engine raises to what a caller sees."""
+
+from __future__ import annotations
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+from mlops.inference.errors import (
+    DeadlineExceededError,
+    InferenceError,
+    NotReadyError,
+    QueueFullError,
+)
+
+
+class EngineError(APIException):
+    """An engine error as an HTTP answer; ``wait`` becomes Retry-After."""
+
+    def __init__(self, error: InferenceError) -> None:
+        self.status_code, self.wait, detail = _ANSWERS[type(error)]
+        super().__init__(detail, code=error.code)
+
+
+# status, seconds for Retry-After, what the caller should know
+_ANSWERS: dict[type[InferenceError], tuple[int, int | None, str]] = {
+    QueueFullError: (
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        1,
+        "More texts are waiting than can be answered in time; try again shortly.",
+    ),
+    NotReadyError: (
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        2,
+        "The model is not loaded yet; /health/ready says why.",
+    ),
+    DeadlineExceededError: (
+        status.HTTP_504_GATEWAY_TIMEOUT,
+        None,
+        "The answer took longer than this server's deadline; send fewer or shorter texts.",
+    ),
+    InferenceError: (
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        1,
+        "The model failed on this text; the failure was logged with the request's id.",
+    ),
+}

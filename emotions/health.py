@@ -1,0 +1,38 @@
+"""Liveness and readiness, for probes: plain Django, no authentication, never cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from emotions.engine import engine
+from emotions.services import model_reference
+from mlops.inference.errors import InferenceError
+
+
+@never_cache
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """200 while this process answers at all."""
+    return JsonResponse({"status": "alive"})
+
+
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 once a real text makes it through the real queue; else 503 with the reason."""
+    try:
+        milliseconds = engine.probe()
+        classifier = engine.classifier
+    except InferenceError as error:
+        body: dict[str, Any] = {"status": "not ready", "code": error.code, "detail": str(error)}
+        return JsonResponse(body, status=503, headers={"Retry-After": "1"})
+    body = {
+        "status": "ready",
+        "model": model_reference(classifier),
+        "probe_ms": round(milliseconds, 2),
+    }
+    return JsonResponse(body)

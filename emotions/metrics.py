@@ -1,0 +1,48 @@
+"""What Prometheus sees of the engine; django-prometheus adds requests, database and cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from emotions.engine import Timings
+
+_SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+PREDICTIONS = Counter(
+    "valence_predictions_total", "Texts answered, by dominant emotion.", ["emotion", "version"]
+)
+STAGE = Histogram(
+    "valence_stage_seconds", "Time in each stage of the engine.", ["stage"], buckets=_SECONDS
+)
+CACHE = Counter("valence_cache_total", "Texts looked up in the result cache.", ["outcome"])
+QUEUE = Gauge("valence_queue_depth", "Texts waiting for the model.", multiprocess_mode="livesum")
+_TOKENISE, _QUEUED, _INFER = (STAGE.labels(name) for name in ("tokenise", "queue", "infer"))
+_HIT, _MISS = CACHE.labels("hit"), CACHE.labels("miss")
+
+
+def cache_count(*, hits: int, misses: int) -> None:
+    """Count look-ups of the result cache."""
+    if hits:
+        _HIT.inc(hits)
+    if misses:
+        _MISS.inc(misses)
+
+
+def queue_depth(depth: int) -> None:
+    """Set the number of waiting texts."""
+    QUEUE.set(depth)
+
+
+def stages_observe(timings: Timings) -> None:
+    """Observe the stages of one request (milliseconds)."""
+    _TOKENISE.observe(timings.tokenise / 1000)
+    _QUEUED.observe(timings.queue / 1000)
+    _INFER.observe(timings.infer / 1000)
+
+
+def prediction_count(emotion: str, version: str) -> None:
+    """Count one answered text."""
+    PREDICTIONS.labels(emotion, version).inc()

@@ -1,0 +1,21 @@
+"""Pages for people."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from emotions.limits import MAX_TEXT_LENGTH
+
+
+@require_safe
+@ensure_csrf_cookie
+def start(request: HttpRequest) -> HttpResponse:
+    """Type a text, see its emotions and the curl line that does the same."""
+    context = {
+        "max_length": MAX_TEXT_LENGTH,
+        "endpoint": request.build_absolute_uri("/api/v1/emotions/analyze"),
+    }
+    return render(request, "emotions/start.html", context)

@@ -1,0 +1,101 @@
+"""From probabilities to what a caller reads. Touches neither model nor cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotions.taxonomy import Taxonomy, View, view_of
+
+FloatArray = NDArray[np.float32]
+# More digits than the calibration can mean would only make answers longer.
+DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """One text's emotions in one taxonomy.
+
+    ``labels`` are those over their threshold, strongest first. ``dominant`` is the strongest of
+    them, or, where there is none, the strongest of all with ``low_confidence`` set.
+    ``valence`` is P(positive) - P(negative), in [-1, 1]; None for a model without such labels.
+    """
+
+    labels: list[tuple[str, float]]
+    scores: dict[str, float]
+    dominant: tuple[str, float]
+    low_confidence: bool
+    valence: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape of the API."""
+        return {
+            "labels": [{"label": label, "score": score} for label, score in self.labels],
+            "scores": self.scores,
+            "dominant": {"label": self.dominant[0], "score": self.dominant[1]},
+            "low_confidence": self.low_confidence,
+            "valence": self.valence,
+        }
+
+
+class Presenter:
+    """Presents rows of one model's calibrated probabilities."""
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        thresholds: FloatArray,
+        *,
+        taxonomy: Taxonomy = "goemotions",
+        threshold: float | None = None,
+        top_k: int | None = None,
+    ) -> None:
+        names = tuple(labels)
+        self._view = _view(taxonomy, names)
+        self._sentiment = _view("sentiment", names)
+        self._top_k = top_k
+        self._thresholds = self._view.thresholds(thresholds)
+        if threshold is not None:
+            self._thresholds = np.full_like(self._thresholds, threshold)
+
+    def present(self, probabilities: FloatArray) -> list[Presented]:
+        """One ``Presented`` for each row of ``(texts, labels)``."""
+        if not len(probabilities):
+            return []
+        valences = self._valences(probabilities)
+        scores = self._view.scores(probabilities)
+        return [self._row(row, valence) for row, valence in zip(scores, valences, strict=True)]
+
+    def _row(self, scores: FloatArray, valence: float | None) -> Presented:
+        names = self._view.names
+        order = np.argsort(-scores, kind="stable").tolist()
+        over = (scores >= self._thresholds).tolist()
+        rounded = np.round(scores.astype(np.float64), DIGITS).tolist()
+        labels = [(names[i], rounded[i]) for i in order if over[i]]
+        shown = order[: self._top_k] if self._top_k else range(len(names))
+        return Presented(
+            labels=labels,
+            scores={names[i]: rounded[i] for i in shown},
+            dominant=labels[0] if labels else (names[order[0]], rounded[order[0]]),
+            low_confidence=not labels,
+            valence=valence,
+        )
+
+    def _valences(self, probabilities: FloatArray) -> list[float | None]:
+        names = self._sentiment.names
+        if "positive" not in names or "negative" not in names:
+            return [None] * len(probabilities)
+        scores = self._sentiment.scores(probabilities).astype(np.float64)
+        difference = scores[:, names.index("positive")] - scores[:, names.index("negative")]
+        result: list[float | None] = np.round(difference, DIGITS).tolist()
+        return result
+
+
+@lru_cache(maxsize=32)
+def _view(taxonomy: Taxonomy, labels: tuple[str, ...]) -> View:
+    return view_of(taxonomy, labels)

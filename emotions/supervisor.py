@@ -1,0 +1,76 @@
+"""Runs several programs as one: a signal, or the end of any of them, ends all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from django.conf import settings
+
+# In-flight requests have 10 s by default; then a program that hangs is killed.
+GRACE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command line with additions to the environment."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+
+
+def run_until_signal(programs: Sequence[Program]) -> int:
+    """Start all, wait, stop all.
+
+    Returns:
+        0 after SIGINT or SIGTERM; the exit status of the program that ended by itself otherwise.
+    """
+    done = threading.Event()
+    signals: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
+        done.set()
+
+    # Before the first child: a signal in between must not leave one behind.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    children = [_start(program) for program in programs]
+    for child in children:
+        threading.Thread(target=_set_after, args=(child, done), daemon=True).start()
+    done.wait()
+    ended = [child.returncode for child in children if child.poll() is not None]
+    _stop_all(children)
+    return 0 if signals else next((status for status in ended if status), 0)
+
+
+def _set_after(child: subprocess.Popen[bytes], done: threading.Event) -> None:
+    child.wait()
+    done.set()
+
+
+def _start(program: Program) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own command lines, no shell
+        program.command,
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **program.environment},
+        # Ctrl-C reaches the whole terminal group; only we decide who stops when.
+        start_new_session=True,
+    )
+
+
+def _stop_all(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.send_signal(signal.SIGTERM)
+    for child in children:
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

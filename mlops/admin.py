@@ -1,0 +1,99 @@
+"""Models and versions in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+
+from mlops.constants import Format
+from mlops.models import Model, ModelVersion
+
+
+class ReadOnlyAdmin:
+    """Rows that services write and people only read."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Registered, not typed in."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """What an artifact is, its manifest says."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """History stays."""
+        return False
+
+
+@admin.register(Model)
+class ModelAdmin(ReadOnlyAdmin, admin.ModelAdmin[Model]):
+    """The lines of versions."""
+
+    list_display = ("name", "created_at")
+    search_fields = ("name",)
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin, admin.ModelAdmin[ModelVersion]):
+    """Versions with their formats and state; exports run in the background."""
+
+    list_display = (
+        "__str__",
+        "status",
+        "format",
+        "precision",
+        "megabytes",
+        "short_digest",
+        "created_at",
+    )
+    list_filter = ("status", "format", "precision", "model")
+    list_select_related = ("model", "parent__model")
+    search_fields = ("model__name", "digest")
+    actions = ("export_int8", "export_fp32")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """An export adds a version."""
+        return request.user.has_perm("mlops.add_modelversion")
+
+    @admin.display(description="size", ordering="size")
+    def megabytes(self, version: ModelVersion) -> str:
+        """The size for people."""
+        return filesizeformat(version.size)
+
+    @admin.display(description="digest")
+    def short_digest(self, version: ModelVersion) -> str:
+        """Enough of the digest to tell versions apart."""
+        return version.digest[:12]
+
+    @admin.action(description="Export to ONNX int8 (in the background)", permissions=["export"])
+    def export_int8(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        """The fastest format on a CPU."""
+        self._export(request, queryset, "int8")
+
+    @admin.action(description="Export to ONNX fp32 (in the background)", permissions=["export"])
+    def export_fp32(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        """The reference for every other export."""
+        self._export(request, queryset, "fp32")
+
+    def _export(
+        self, request: HttpRequest, queryset: QuerySet[ModelVersion], precision: str
+    ) -> None:
+        from mlops.tasks import version_export_task  # Celery is not needed to serve requests
+
+        exportable = queryset.filter(format=Format.SAFETENSORS)
+        skipped = queryset.count() - exportable.count()
+        for version in exportable:
+            transaction.on_commit(
+                lambda pk=version.pk: version_export_task.delay(pk, precision)  # type: ignore[misc]
+            )
+        if exportable:
+            self.message_user(request, f"{len(exportable)} exports were queued.", messages.SUCCESS)
+        if skipped:
+            self.message_user(
+                request,
+                f"{skipped} versions are ONNX already; export their parent.",
+                messages.ERROR,
+            )

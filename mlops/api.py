@@ -1,0 +1,20 @@
+"""What other apps may use of this one."""
+
+from __future__ import annotations
+
+from mlops.inference.errors import ArtifactError
+from mlops.models import ModelVersion
+from mlops.selectors import version_folder, version_serving
+from mlops.services.export import ExportError
+from mlops.services.versions import version_export, version_promote, version_register
+
+__all__ = [
+    "ArtifactError",
+    "ExportError",
+    "ModelVersion",
+    "version_export",
+    "version_folder",
+    "version_promote",
+    "version_register",
+    "version_serving",
+]

@@ -1,0 +1,52 @@
+"""From logits to probabilities, and from raw probabilities to calibrated ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops.inference.manifest import Activation, Manifest
+
+FloatArray = NDArray[np.float32]
+# Keeps logit() finite; far below any probability that the models tell apart.
+_EPSILON = np.float32(1e-7)
+
+
+def activate(logits: FloatArray, activation: Activation) -> FloatArray:
+    """Raw probabilities of the same shape ``(texts, labels)``."""
+    if activation == "sigmoid":
+        return sigmoid(logits)
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: FloatArray = shifted / shifted.sum(axis=-1, keepdims=True)
+    return result
+
+
+def sigmoid(values: FloatArray) -> FloatArray:
+    """The logistic function, without overflow for large negative values."""
+    result: FloatArray = np.float32(0.5) * (np.tanh(np.float32(0.5) * values) + np.float32(1.0))
+    return result
+
+
+class Calibrator:
+    """A manifest's calibration as arrays; the identity where it has none."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.activation = manifest.activation
+        self.thresholds = np.asarray(manifest.thresholds, dtype=np.float32)
+        self._maps = None
+        if manifest.calibration:
+            self._maps = (
+                np.asarray(manifest.calibration.scale, dtype=np.float32),
+                np.asarray(manifest.calibration.shift, dtype=np.float32),
+            )
+
+    def apply(self, probabilities: FloatArray) -> FloatArray:
+        """Calibrated probabilities; softmax rows sum to one again afterwards."""
+        if self._maps is None:
+            return probabilities
+        scale, shift = self._maps
+        clipped = np.clip(probabilities, _EPSILON, 1 - _EPSILON)
+        result = sigmoid(scale * np.log(clipped / (1 - clipped)) + shift)
+        if self.activation == "softmax":
+            result = result / result.sum(axis=-1, keepdims=True)
+        return result

@@ -1,0 +1,71 @@
+"""ONNX Runtime: the default on CPU, and CUDA through its execution provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from mlops.inference.artifact import ONNX_NAME
+from mlops.inference.backends import FloatArray, IntArray, RuntimeOptions
+from mlops.inference.errors import ArtifactCorruptError, ArtifactIncompatibleError
+from mlops.inference.manifest import Manifest
+
+# Warnings and up would print a line per optimised node.
+_LOG_ERRORS_ONLY = 3
+
+
+class OnnxBackend:
+    """One session of ``model.onnx``."""
+
+    def __init__(self, folder: Path, manifest: Manifest, options: RuntimeOptions) -> None:
+        path = folder / ONNX_NAME
+        try:
+            self._session = ort.InferenceSession(
+                path, _session_options(options), providers=_providers(options, path)
+            )
+        except ArtifactIncompatibleError:
+            raise
+        except Exception as error:  # the runtime raises a family of its own without a public base
+            raise ArtifactCorruptError(f"{path}: ONNX Runtime refused it: {error}") from error
+        self.device = "cuda" if "CUDA" in self._session.get_providers()[0] else "cpu"
+        self._inputs = {node.name for node in self._session.get_inputs()}
+        self._check_head(path, manifest)
+
+    def run(self, input_ids: IntArray, attention_mask: IntArray) -> FloatArray:
+        feed = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if "token_type_ids" in self._inputs:
+            feed["token_type_ids"] = np.zeros_like(input_ids)
+        logits: FloatArray = self._session.run(None, feed)[0]
+        return logits.astype(np.float32, copy=False)
+
+    def _check_head(self, path: Path, manifest: Manifest) -> None:
+        width = self._session.get_outputs()[0].shape[-1]
+        if isinstance(width, int) and width != len(manifest.labels):
+            raise ArtifactIncompatibleError(
+                f"{path}: the head has {width} outputs, the manifest {len(manifest.labels)} labels"
+            )
+
+
+def _session_options(options: RuntimeOptions) -> ort.SessionOptions:
+    session = ort.SessionOptions()
+    session.log_severity_level = _LOG_ERRORS_ONLY
+    session.intra_op_num_threads = options.threads
+    session.inter_op_num_threads = 1
+    # Spinning workers would burn a core between requests.
+    session.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return session
+
+
+def _providers(options: RuntimeOptions, path: Path) -> list[str]:
+    available = ort.get_available_providers()
+    has_cuda = "CUDAExecutionProvider" in available
+    if options.device == "cuda" and not has_cuda:
+        raise ArtifactIncompatibleError(
+            f"{path}: device 'cuda' was asked for, but this ONNX Runtime has {available}; "
+            "install onnxruntime-gpu or use device 'auto'"
+        )
+    if has_cuda and options.device in ("auto", "cuda"):
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    return ["CPUExecutionProvider"]

@@ -1,0 +1,76 @@
+"""Texts to token ids with ``tokenizers``; long texts become overlapping windows."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Encoding, Tokenizer
+
+from mlops.inference.artifact import TOKENIZER_NAME
+from mlops.inference.errors import ArtifactCorruptError
+
+# Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
+WINDOW_OVERLAP = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """One text as one or more windows of at most ``max_length`` token ids each.
+
+    ``tokens`` counts the text once: special tokens in, overlaps out.
+    """
+
+    windows: tuple[tuple[int, ...], ...]
+    tokens: int
+
+    @property
+    def cost(self) -> int:
+        """Token positions that its windows occupy in a batch."""
+        return sum(len(window) for window in self.windows)
+
+
+def text_normalise(text: str) -> str:
+    """The form in which a text is keyed and read: NFC, runs of white space as single spaces.
+
+    Texts that differ only in this share one cache entry, because they are the same input.
+    """
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+class TextTokenizer:
+    """The artifact's own tokeniser. Safe for threads: encoding changes no state."""
+
+    def __init__(self, folder: Path, max_length: int) -> None:
+        path = folder / TOKENIZER_NAME
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise ArtifactCorruptError(f"{path}: not a tokeniser: {error}") from error
+        self._tokenizer.no_padding()
+        self._stride = int(max_length * WINDOW_OVERLAP)
+        self._tokenizer.enable_truncation(max_length, stride=self._stride)
+        self.pad_id = _pad_id(self._tokenizer)
+
+    def encode(self, texts: Sequence[str]) -> list[EncodedText]:
+        """One ``EncodedText`` per text, in order; nothing is cut."""
+        if len(texts) == 1:
+            # A batch of one would be sent through a thread pool for nothing.
+            return [self._encoded(self._tokenizer.encode(texts[0]))]
+        return [self._encoded(each) for each in self._tokenizer.encode_batch_fast(list(texts))]
+
+    def _encoded(self, encoding: Encoding) -> EncodedText:
+        parts = [encoding, *encoding.overflowing]
+        windows = tuple(tuple(part.ids) for part in parts)
+        tokens = len(windows[0])
+        if len(windows) > 1:
+            specials = sum(encoding.special_tokens_mask)
+            tokens += sum(len(window) - specials - self._stride for window in windows[1:])
+        return EncodedText(windows=windows, tokens=tokens)
+
+
+def _pad_id(tokenizer: Tokenizer) -> int:
+    known = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>", "<|padding|>"))
+    return next((token_id for token_id in known if token_id is not None), 0)

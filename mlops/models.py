@@ -1,0 +1,53 @@
+"""Models and their versions."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from mlops.constants import Format, Precision, Status
+
+
+class Model(models.Model):
+    """A line of versions that answer the same question."""
+
+    name = models.SlugField(max_length=100, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelVersion(models.Model):
+    """One artifact folder: a training's result, or an export of another version."""
+
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="exports"
+    )
+    format = models.CharField(max_length=20, choices=Format)
+    precision = models.CharField(max_length=10, choices=Precision)
+    status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT)
+    folder = models.CharField(max_length=500, help_text="Relative to MODELS_DIR, or absolute.")
+    digest = models.CharField(max_length=64, unique=True)
+    size = models.PositiveBigIntegerField(help_text="Bytes of all files.")
+    manifest = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(fields=("model", "number"), name="version_number_unique"),
+            # One version of a model serves; the database refuses a second.
+            models.UniqueConstraint(
+                fields=("model",),
+                condition=models.Q(status=Status.PRODUCTION),
+                name="version_production_unique",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model.name} v{self.number} ({self.format} {self.precision})"

@@ -13,7 +13,7 @@ import dj_database_url
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env
+from config import __version__, env
 
 # Lets admin classes and querysets name their model in their type.
 django_stubs_ext.monkeypatch()
@@ -179,7 +179,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Valence",
     "DESCRIPTION": "Emotion intelligence for text: 28 calibrated emotions, self-hosted.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

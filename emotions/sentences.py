@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 # After these a full stop does not end a sentence.
 _ABBREVIATIONS = frozenset(
-    "mr|mrs|ms|dr|prof|sr|jr|st|vs|etc|eg|ie|e.g|i.e|a.m|p.m|no|inc|ltd|co|fig|approx".split("|")
+    ["mr", "mrs", "ms", "dr", "prof", "sr", "jr", "st", "vs", "etc", "eg", "ie", "e.g", "i.e"]
+    + ["a.m", "p.m", "no", "inc", "ltd", "co", "fig", "approx"]
 )
 # An end mark with closing quotes or brackets, then white space; or a line break by itself.
 _BOUNDARY = re.compile(

@@ -1,0 +1,1 @@
+"""Scoring of whole files: read, score, keep every finished row, write, summarise."""

@@ -121,7 +121,7 @@ class Engine:
             QueueFullError: if the texts do not fit into the queue.
             DeadlineExceededError: if the answer takes longer than the configured deadline.
         """
-        loaded, config = self._ready(), self._configured()
+        config, loaded = self._configured(), self._ready()
         classifier = loaded.classifier
         normal = [text_normalise(text) for text in texts]
         keys = [config.cache.key(classifier.digest, text) for text in normal]
@@ -139,7 +139,7 @@ class Engine:
         Raises:
             InferenceError: whatever kept it from being answered.
         """
-        loaded, config = self._ready(), self._configured()
+        config, loaded = self._configured(), self._ready()
         started = time.perf_counter()
         submission = loaded.batcher.submit({object(): loaded.classifier.encode([PROBE])[0]})
         ticket = loaded.batcher.wait(submission, config.deadline)[0]

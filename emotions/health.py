@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from emotions.engine import engine
@@ -13,6 +14,7 @@ from emotions.services import model_reference
 from mlops.inference.errors import InferenceError
 
 
+@csrf_exempt  # a POST is a mistake of method, not of origin
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
@@ -20,6 +22,7 @@ def live(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "alive"})
 
 
+@csrf_exempt  # a POST is a mistake of method, not of origin
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:

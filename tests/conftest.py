@@ -17,6 +17,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 
 from accounts.models import User
 from accounts.services import api_key_create
@@ -47,6 +48,16 @@ class Actor:
 
     def analyze(self, **body: Any) -> httpx.Response:
         return self.client.post("/api/v1/emotions/analyze", json=body)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker) -> Iterator[None]:
+    """Always make the test database: the server needs it, whatever marks the tests carry."""
+    with django_db_blocker.unblock():
+        created = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(created, verbosity=0)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,37 @@
+"""Engines of a test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emotions.cache import NoSharedCache, ResultCache
+from emotions.engine import Engine, EngineConfig
+from mlops.inference.backends import RuntimeOptions
+
+
+def result_cache(shared=None, size: int = 100) -> ResultCache:
+    shared = shared or NoSharedCache()
+    return ResultCache(size=size, shared=shared, seconds=60, secret=b"a secret of the tests")
+
+
+@pytest.fixture
+def engine_config(version_folder_int8: Path) -> EngineConfig:
+    return EngineConfig(
+        folder=lambda: version_folder_int8,
+        runtime=RuntimeOptions(device="cpu", threads=1),
+        queue_capacity=200,
+        deadline=20.0,
+        cache=result_cache(),
+    )
+
+
+@pytest.fixture
+def engine(engine_config: EngineConfig) -> Iterator[Engine]:
+    made = Engine()
+    made.configure(engine_config)
+    made.start(background=False)
+    yield made
+    made.stop()

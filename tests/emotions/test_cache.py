@@ -1,0 +1,80 @@
+"""The result cache: bounded in process, shared through Redis, silent when Redis is not there."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from emotions.cache import CachedResult
+from tests.emotions.conftest import result_cache
+
+DIGEST = "ab" * 32
+needs_redis = pytest.mark.skipif(not settings.REDIS_URL, reason="REDIS_URL is not set")
+
+
+def entry(value: float = 0.5) -> CachedResult:
+    return CachedResult(np.full(28, value, dtype=np.float32), tokens=7, windows=2)
+
+
+def test_it_works():
+    made = result_cache()
+    key = made.key(DIGEST, "hello")
+    assert made.get_many([key]) == {}
+    made.set_many({key: entry()})
+    assert made.get_many([key])[key].tokens == 7
+
+
+def test_an_entry_survives_packing():
+    again = CachedResult.unpack(entry(0.25).pack())
+    assert (again.tokens, again.windows) == (7, 2)
+    np.testing.assert_array_equal(again.probabilities, entry(0.25).probabilities)
+
+
+def test_keys_differ_by_model_text_and_secret():
+    made = result_cache()
+    keys = {made.key(DIGEST, "a"), made.key(DIGEST, "b"), made.key("cd" * 32, "a")}
+    other = type(made)(size=1, shared=made._shared, seconds=1, secret=b"another")
+    assert len(keys | {other.key(DIGEST, "a")}) == 4
+
+
+def test_what_was_used_longest_ago_goes_first():
+    made = result_cache(size=2)
+    first, second, third = (made.key(DIGEST, text) for text in "abc")
+    made.set_many({first: entry(), second: entry()})
+    made.get_many([first])
+    made.set_many({third: entry()})
+    assert set(made.get_many([first, second, third])) == {first, third}
+
+
+@needs_redis
+def test_processes_share_results_through_redis():
+    one, other = result_cache(cache), result_cache(cache)
+    key = one.key(DIGEST, f"shared {os.getpid()}")
+    one.set_many({key: entry(0.75)})
+    np.testing.assert_array_equal(
+        other.get_many([key])[key].probabilities, entry(0.75).probabilities
+    )
+
+
+@needs_redis
+def test_redis_holds_no_readable_text():
+    made = result_cache(cache)
+    made.set_many({made.key(DIGEST, "a secret confession"): entry()})
+    client = cache.client.get_client()
+    assert not [key for key in client.scan_iter() if b"confession" in key]
+
+
+def test_a_redis_that_is_down_costs_no_answer():
+    from django_redis.cache import RedisCache
+
+    options = {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2}
+    down = RedisCache("redis://127.0.0.1:1/0", {"OPTIONS": options})
+    made = result_cache(down)
+    key = made.key(DIGEST, "hello")
+    made.set_many({key: entry()})
+    assert made.get_many([key]).keys() == {key}
+    assert made.get_many([made.key(DIGEST, "unknown")]) == {}

@@ -1,0 +1,55 @@
+"""The start page, the API docs and the metrics"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+
+def test_it_works(stranger):
+    page = stranger.client.get("/")
+    assert page.status_code == 200
+    assert "<h1>Valence</h1>" in page.text
+    assert "API key" in page.text
+
+
+@pytest.mark.parametrize("url", ["/", "/api/docs/", "/admin/login/"])
+def test_a_page_needs_nothing_from_elsewhere_and_no_inline_code(stranger, url):
+    page = stranger.client.get(url)
+    assert page.status_code == 200
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    references = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert [link for link in references if link.startswith(("http", "//"))] == []
+    for link in references:
+        if link.startswith("/static/"):
+            assert stranger.client.get(link).status_code == 200, link
+    if not url.startswith("/admin"):
+        assert "<style" not in page.text
+        assert not re.search(r"<script(?![^>]*src)", page.text)
+
+
+def test_the_schema_is_openapi_3_1_and_lists_the_endpoints(stranger):
+    schema = yaml.safe_load(stranger.client.get("/api/v1/schema/").text)
+    assert schema["openapi"].startswith("3.1")
+    assert "/api/v1/emotions/analyze" in schema["paths"]
+
+
+def test_metrics_count_predictions_stages_and_cache(stranger, member):
+    member.analyze(text="Thank you, metrics!")
+    member.analyze(text="Thank you, metrics!")
+    text = stranger.client.get("/metrics").text
+    for name in (
+        'valence_predictions_total{emotion="gratitude"',
+        'valence_cache_total{outcome="hit"}',
+        'valence_cache_total{outcome="miss"}',
+        'valence_stage_seconds_count{stage="tokenise"}',
+        'valence_stage_seconds_count{stage="queue"}',
+        'valence_stage_seconds_count{stage="infer"}',
+        "valence_queue_depth",
+        "django_http_requests_total_by_method_total",
+    ):
+        assert name in text, name

@@ -1,20 +1,26 @@
-"""API keys as a DRF authentication class."""
+"""API keys, tokens and browser sessions as DRF authentication classes."""
 
 from __future__ import annotations
 
-import hmac
+from uuid import UUID
 
-from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework import authentication, status
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
+from rest_framework_simplejwt.exceptions import TokenError
 
-from accounts.keys import ParsedKey, key_digest, key_parse, pepper_current
+from accounts import audit
+from accounts.activity import recorder
+from accounts.addresses import client_address
+from accounts.calls import call_of
+from accounts.keys import KEY_PREFIX
 from accounts.models import ApiKey, User
+from accounts.principals import Principal, principal_by_key, principal_by_user
+from accounts.quotas import failure_count
+from accounts.tokens import AccessToken, token_matches
 
 KEYWORD = "Api-Key"
-# Compared against when no key matches, so that an unknown id takes as long as a wrong secret.
-_NO_DIGEST = "0" * 64
+BEARER = "Bearer"
 
 
 class InvalidApiKeyError(AuthenticationFailed):
@@ -26,53 +32,110 @@ class InvalidApiKeyError(AuthenticationFailed):
     )
 
 
-class ApiKeyAuthentication(BaseAuthentication):
-    """``Authorization: Api-Key val_<id>_<secret>``, or ``X-API-Key``."""
+class InvalidTokenError(AuthenticationFailed):
+    """One error for expired, forged and blacklisted tokens, and for those of former users."""
+
+    default_code = "token_not_valid"
+    default_detail = "The token is not valid or has expired; get another at /api/v1/auth/token/."
+
+
+class MultipleCredentialsError(APIException):
+    """Whom to believe would be a guess."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "multiple_credentials"
+    default_detail = "Send one credential: either Authorization or X-API-Key, and only once."
+
+
+class ApiKeyAuthentication(authentication.BaseAuthentication):
+    """``Authorization: Api-Key val_<id>_<secret>``, ``X-API-Key``, or a key sent as Bearer."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         """The key's user and the key; None if the request carries no API key.
 
         Raises:
             InvalidApiKeyError: if it carries one that is not valid.
+            MultipleCredentialsError: if it carries two.
+            RateLimitedError: after too many failures from one address.
         """
-        value = _credential(request)
+        value = _api_key(request)
         if value is None:
             return None
-        parsed = key_parse(value)
-        row = parsed and _lookup(parsed)
-        if not row:
+        principal = principal_by_key(value)
+        if principal is None or principal.key is None or not _reachable(principal, request):
+            failure_count(request)
             raise InvalidApiKeyError
-        return row.user, row
+        recorder.key_used(principal.key.pk)
+        call_of(request).principal = principal
+        return principal.user, principal.key
 
     def authenticate_header(self, request: Request) -> str:
         """Makes the answer to a missing credential 401 instead of 403."""
         return KEYWORD
 
 
-def _credential(request: Request) -> str | None:
-    keyword, _, value = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if keyword.lower() == KEYWORD.lower():
-        return str(value).strip()
+class JwtAuthentication(authentication.BaseAuthentication):
+    """``Authorization: Bearer <access token>``."""
+
+    def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
+        """The token's user and the token; None if the request carries no token.
+
+        Raises:
+            InvalidTokenError: if it carries one that is not valid.
+            RateLimitedError: after too many failures from one address.
+        """
+        scheme, value = _authorization(request)
+        if scheme != BEARER.lower():
+            return None
+        try:
+            token = AccessToken(value)  # type: ignore[arg-type]
+            principal = principal_by_user(UUID(token["sub"]))
+        except (TokenError, KeyError, ValueError):
+            principal = None
+        if principal is None or not token_matches(token, principal.user):
+            failure_count(request)
+            raise InvalidTokenError
+        call_of(request).principal = principal.narrowed(token.get("scopes") or ())
+        return principal.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """As RFC 6750 has it."""
+        return BEARER
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """A person who is logged in to the admin; needs the CSRF token as ever."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """The user of the session, or None."""
+        result = super().authenticate(request)
+        if result is None:
+            return None
+        user = result[0]
+        assert isinstance(user, User)
+        call_of(request).principal = principal_by_user(user.pk)
+        return user, None
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    scheme, _, value = str(request.META.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    return scheme.lower(), value.strip()
+
+
+def _api_key(request: Request) -> str | None:
+    scheme, value = _authorization(request)
     header: str | None = request.META.get("HTTP_X_API_KEY")
-    return header
+    # Clients of other services only know Bearer; a key is recognised by its prefix.
+    is_key = scheme == KEYWORD.lower() or value.startswith(f"{KEY_PREFIX}_")
+    known = is_key or scheme == BEARER.lower()
+    if known and (header is not None or "," in value):
+        raise MultipleCredentialsError
+    return value if is_key else header
 
 
-def _lookup(parsed: ParsedKey) -> ApiKey | None:
-    """The usable key that *parsed* is the plaintext of."""
-    row = ApiKey.objects.select_related("user").filter(lookup_id=parsed.lookup_id).first()
-    if not hmac.compare_digest(_expected(parsed, row), row.digest if row else _NO_DIGEST):
-        return None
-    return row if row and _usable(row) else None
-
-
-def _expected(parsed: ParsedKey, row: ApiKey | None) -> str:
-    try:
-        # Without a row a digest is computed all the same: both ways take the same time.
-        return key_digest(parsed, row.pepper_number if row else pepper_current())
-    except KeyError:  # its pepper was retired
-        return ""
-
-
-def _usable(row: ApiKey) -> bool:
-    expired = row.expires_at is not None and row.expires_at <= timezone.now()
-    return row.revoked_at is None and not expired and row.user.is_active
+def _reachable(principal: Principal, request: Request) -> bool:
+    address = client_address(request)
+    if principal.reaches_from(address):
+        return True
+    audit.network_refused(principal, request)
+    return False

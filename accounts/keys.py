@@ -1,7 +1,7 @@
 """The format of API keys, and their hashing. Knows no database.
 
 ``val_<id>_<secret>``: a prefix for secret scanners, an id to look the row up, and a secret of
-which the last six characters are a checksum, so that a typing error needs no query.
+which the last six characters are a checksum, so that scanners find keys without false alarms.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
-PREFIX = "val"
+from accounts.numbered import numbered_secrets
+
+KEY_PREFIX = "val"
 _ALPHABET = string.ascii_letters + string.digits
 _ID_LENGTH = 12
 # 36 characters of 62 carry 214 bits.
 _SECRET_LENGTH = 36
 _CHECKSUM_LENGTH = 6
-PATTERN = re.compile(
-    rf"{PREFIX}_([A-Za-z0-9]{{{_ID_LENGTH}}})_([A-Za-z0-9]{{{_SECRET_LENGTH + _CHECKSUM_LENGTH}}})"
+MIN_PEPPER_LENGTH = 16
+_ID, _SECRET = (
+    rf"[A-Za-z0-9]{{{length}}}" for length in (_ID_LENGTH, _SECRET_LENGTH + _CHECKSUM_LENGTH)
 )
+PATTERN = re.compile(rf"{KEY_PREFIX}_({_ID})_({_SECRET})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class ParsedKey:
     @property
     def plaintext(self) -> str:
         """The key as its owner writes it."""
-        return f"{PREFIX}_{self.lookup_id}_{self.secret}"
+        return f"{KEY_PREFIX}_{self.lookup_id}_{self.secret}"
 
 
 def key_generate() -> ParsedKey:
@@ -49,13 +52,19 @@ def key_generate() -> ParsedKey:
 
 
 def key_parse(value: str) -> ParsedKey | None:
-    """The parts of *value*, or None if it is not of the form or its checksum is wrong."""
+    """The parts of *value*, or None if it is not of the form.
+
+    The checksum is left to scanners: refusing here what it shows to be wrong would answer some
+    wrong keys sooner than others.
+    """
     match = PATTERN.fullmatch(value)
-    if not match:
-        return None
-    lookup_id, secret = match.groups()
-    body, checksum = secret[:_SECRET_LENGTH], secret[_SECRET_LENGTH:]
-    return ParsedKey(lookup_id, secret) if _checksum(lookup_id, body) == checksum else None
+    return ParsedKey(*match.groups()) if match else None
+
+
+def checksum_valid(key: ParsedKey) -> bool:
+    """Whether this can be a key of ours: false for one text in 56 billion of the same form."""
+    body, checksum = key.secret[:_SECRET_LENGTH], key.secret[_SECRET_LENGTH:]
+    return _checksum(key.lookup_id, body) == checksum
 
 
 def key_digest(key: ParsedKey, pepper_number: int) -> str:
@@ -73,26 +82,20 @@ def pepper_current() -> int:
     return max(peppers(settings.API_KEY_PEPPERS, settings.SECRET_KEY))
 
 
-@lru_cache(maxsize=8)
 def peppers(configured: str, secret_key: str) -> dict[int, bytes]:
     """The peppers by number, from ``1:secret,2:secret``; else number 0, derived from SECRET_KEY.
 
     Raises:
         ImproperlyConfigured: if the setting is not of that form.
     """
-    if not configured:
-        derived = hmac.new(secret_key.encode(), b"valence.api-key-pepper", hashlib.sha256)
-        return {0: derived.digest()}
-    result: dict[int, bytes] = {}
-    for part in configured.split(","):
-        number, separator, secret = part.strip().partition(":")
-        if not separator or not number.isdigit() or len(secret) < 16:
-            raise ImproperlyConfigured(
-                "API_KEY_PEPPERS: expected number:secret pairs separated by commas, "
-                "each secret of 16 characters or more"
-            )
-        result[int(number)] = secret.encode()
-    return result
+    if configured:
+        return numbered_secrets("API_KEY_PEPPERS", configured, MIN_PEPPER_LENGTH)
+    return {0: _derived(secret_key)}
+
+
+@lru_cache(maxsize=2)
+def _derived(secret_key: str) -> bytes:
+    return hmac.digest(secret_key.encode(), b"valence.api-key-pepper", hashlib.sha256)
 
 
 def _random(length: int) -> str:

@@ -1,4 +1,4 @@
-"""Users and API keys."""
+"""Users, tiers, API keys, usage and the audit trail."""
 
 from __future__ import annotations
 
@@ -7,9 +7,32 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from accounts.constants import INTERNAL_TIER, default_tier
+
+_POSITIVE = (MinValueValidator(1),)
+
+
+class Tier(models.Model):
+    """What its users may use. An empty limit is none."""
+
+    name = models.SlugField(max_length=50, primary_key=True)
+    documents_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=_POSITIVE)
+    documents_per_day = models.PositiveIntegerField(null=True, blank=True, validators=_POSITIVE)
+    texts_per_batch = models.PositiveIntegerField(validators=_POSITIVE)
+    characters_per_text = models.PositiveIntegerField(validators=_POSITIVE)
+    bulk_job_rows = models.PositiveIntegerField(validators=_POSITIVE)
+    concurrent_jobs = models.PositiveIntegerField(validators=_POSITIVE)
+
+    class Meta:
+        ordering = ("documents_per_minute", "name")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class UserManager(BaseUserManager["User"]):
@@ -26,6 +49,7 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A user who may do everything, also in the admin."""
+        fields.setdefault("tier_id", INTERNAL_TIER)
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
@@ -41,7 +65,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("may use the admin", default=False)
+    tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, related_name="users", default=default_tier
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = UserManager()
 
@@ -71,7 +99,21 @@ class ApiKey(models.Model):
     lookup_id = models.CharField(max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     pepper_number = models.PositiveSmallIntegerField(editable=False)
+    scopes = models.JSONField(default=list)
+    allowed_networks = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    # The key that this one took the place of.
+    replaces = models.OneToOneField(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="replaced_by",
+    )
+    last_used_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -81,3 +123,47 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (val_{self.lookup_id}_…)"
+
+
+class Usage(models.Model):
+    """Documents answered on one day (UTC) for one user, key and model."""
+
+    day = models.DateField()
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="usage")
+    # The key's public id; empty for a token or a browser session.
+    key = models.CharField(max_length=16, blank=True)
+    model = models.CharField(max_length=150, blank=True)
+    requests = models.PositiveBigIntegerField(default=0)
+    documents = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-day", "key", "model")
+        verbose_name_plural = "usage"
+        constraints = (
+            models.UniqueConstraint(fields=("user", "day", "key", "model"), name="usage_unique"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.key or 'session'} {self.model}"
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, from where. Rows are only ever added.
+
+    Actor and target are copied, not referenced: the trail outlives what it tells of.
+    """
+
+    at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
+    action = models.CharField(max_length=50, db_index=True)
+    actor_id = models.UUIDField(null=True)
+    actor = models.CharField(max_length=254, blank=True)
+    target = models.CharField(max_length=254, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("-at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.target}"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
+    # Spent refresh tokens; and who failed to log in how often.
+    "rest_framework_simplejwt.token_blacklist",
+    "axes",
 ]
 
 MIDDLEWARE = [
@@ -61,6 +65,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # RateLimit headers and usage; two comparisons for what is not the API.
+    "accounts.middleware.ApiCallMiddleware",
+    # Turns a locked-out log-in to the admin into 429; one look at an attribute otherwise.
+    "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -131,10 +139,72 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
-
+AUTHENTICATION_BACKENDS = [
+    # First, so that a locked-out address or account costs no password hash.
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# The tier of users for whom nobody chose one.
+DEFAULT_TIER = env.text("DEFAULT_TIER", "standard")
 # Numbered so that a new pepper can be added while keys hashed with an old one still work.
 # "1:first-secret,2:second-secret"; the highest number hashes new keys.
 API_KEY_PEPPERS = env.secret("API_KEY_PEPPERS", str)
+# Proxies that append to X-Forwarded-For in front of us; 0: nobody's header is believed.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+# Off: whom a self-hosted service is for, its operator knows.
+REGISTRATION = env.flag("REGISTRATION", default=False)
+REGISTRATION_TIER = env.text("REGISTRATION_TIER", "free")
+# Only registration sends mail.
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_FILE_PATH = env.text("EMAIL_FILE_PATH") or None
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.number("EMAIL_PORT", 587, minimum=1)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD", str)
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "valence@localhost")
+
+# --- JWT ---------------------------------------------------------------------------------------
+# Apart from SECRET_KEY, so that either can be changed alone. "1:first,2:second": the highest
+# number signs, the others still verify.
+JWT_SIGNING_KEYS = env.secret(
+    "JWT_SIGNING_KEYS", lambda: f"0:{env.persisted_secret(DATA_DIR / 'jwt-signing-key')}"
+)
+SIMPLE_JWT = {
+    # What a stolen access token is good for.
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("JWT_ACCESS_MINUTES", 10, minimum=1)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.number("JWT_REFRESH_DAYS", 7, minimum=1)),
+    "ISSUER": "valence",
+    # Seconds by which the clocks of our own machines may differ.
+    "LEEWAY": env.number("JWT_LEEWAY_SECONDS", 10),
+    "USER_ID_CLAIM": "sub",
+}
+
+# --- Rate limits -------------------------------------------------------------------------------
+# When Redis is away: "serve" counts in each process, "refuse" answers 503.
+RATE_LIMIT_STORE_DOWN = env.choice("RATE_LIMIT_STORE_DOWN", "serve", ("serve", "refuse"))
+RATELIMIT_FAIL_OPEN = RATE_LIMIT_STORE_DOWN == "serve"
+RATELIMIT_IP_META_KEY = "accounts.addresses.client_address"
+# Per address. A log-in costs a third of a second of CPU: this is a third of a core at worst.
+LOGIN_RATE = env.text("LOGIN_RATE", "60/m")
+# Credentials that are not valid, per address: far above a misconfigured client's retries.
+FAILED_AUTH_RATE = env.text("FAILED_AUTH_RATE", "600/m")
+# Failed log-ins of one account, or from one address, until both wait.
+AXES_FAILURE_LIMIT = env.number("LOGIN_FAILURE_LIMIT", 10, minimum=1)
+AXES_COOLOFF_TIME = timedelta(minutes=env.number("LOGIN_COOLOFF_MINUTES", 15, minimum=1))
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+# Otherwise whoever knows an address could keep its owner out for ever.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
+AXES_USERNAME_CALLABLE = "accounts.lockout.login_name"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
+# axes looks for this field in forms; ours and the admin's is Django's own.
+AXES_USERNAME_FORM_FIELD = "username"
+# The audit trail has the log-ins.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 # --- HTTPS -------------------------------------------------------------------------------------
 # Off: on 127.0.0.1 a redirect to https would lead nowhere. Behind TLS set HTTPS=1.
@@ -165,9 +235,11 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.authentication.JwtAuthentication",
+        "accounts.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    # Somebody, with the scopes that the view requires.
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScopes"],
     "DEFAULT_PARSER_CLASSES": ["config.common.json.JsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.common.json.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.common.json.AlwaysJson",
@@ -249,7 +321,11 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "config.common.logs.RequestIdFilter"}},
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}
+        "line": {
+            # Keys and tokens do not get into a log, whoever writes it.
+            "()": "accounts.redaction.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+        }
     },
     "handlers": {
         "stderr": {

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", pages.start, name="start"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("emotions.urls")),
+    path("api/v1/", include("accounts.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs/",

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api import documents_admit
 from emotions import services
 from emotions.engine import engine
 from emotions.errors import EngineError
@@ -25,6 +26,8 @@ from mlops.inference.errors import NotReadyError
 class AnalyzeView(APIView):
     """``POST /api/v1/emotions/analyze``."""
 
+    required_scopes = ("emotions:read",)
+
     @extend_schema(
         operation_id="emotions_analyze",
         request=AnalyzeRequestSerializer,
@@ -36,6 +39,7 @@ class AnalyzeView(APIView):
         serializer = AnalyzeRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         options = serializer.validated_data
+        documents_admit(request, options["texts"] if "texts" in options else [options["text"]])
         presentation = Presentation(
             taxonomy=options["taxonomy"],
             granularity=options["granularity"],
@@ -55,6 +59,8 @@ class AnalyzeView(APIView):
 
 class LabelsView(APIView):
     """``GET /api/v1/emotions/labels``."""
+
+    required_scopes = ("emotions:read",)
 
     @extend_schema(
         operation_id="emotions_labels", responses=LabelsResponseSerializer, tags=["emotions"]
@@ -76,6 +82,8 @@ class LabelsView(APIView):
 
 class CurrentModelView(APIView):
     """``GET /api/v1/models/current``."""
+
+    required_scopes = ("models:read",)
 
     @extend_schema(operation_id="models_current", responses=CurrentModelSerializer, tags=["models"])
     def get(self, request: Request) -> Response:

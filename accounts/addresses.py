@@ -1,0 +1,29 @@
+"""Where a request comes from."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+UNKNOWN = "0.0.0.0"  # noqa: S104 - compared and counted, never bound
+
+
+def client_address(request: HttpRequest | Request) -> str:
+    """The client's address as seen by the outermost of TRUSTED_PROXIES proxies.
+
+    Everything further left in ``X-Forwarded-For`` was written by the client itself. Shorter
+    chains than configured count as far as they go; what is no address becomes ``0.0.0.0``.
+    """
+    address = str(request.META.get("REMOTE_ADDR") or "")
+    proxies: int = settings.TRUSTED_PROXIES
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR") if proxies else None
+    if forwarded:
+        chain = [part.strip() for part in str(forwarded).split(",")]
+        address = chain[-min(proxies, len(chain))]
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return UNKNOWN

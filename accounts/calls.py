@@ -1,0 +1,34 @@
+"""What is known of one API call, from authentication to the headers of the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from accounts.principals import Principal
+
+if TYPE_CHECKING:
+    from accounts.quotas import Quota
+
+# META is the one dictionary that Django's request and DRF's share; header names cannot collide.
+_NAME = "valence.call"
+
+
+@dataclass(slots=True)
+class Call:
+    """Filled in on the way; the middleware reads it at the end."""
+
+    principal: Principal | None = None
+    quota: Quota | None = None
+    documents: int = 0
+
+
+def call_of(request: HttpRequest | Request) -> Call:
+    """The call that *request* is."""
+    call = request.META.get(_NAME)
+    if not isinstance(call, Call):
+        call = request.META[_NAME] = Call()
+    return call

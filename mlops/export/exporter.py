@@ -61,6 +61,8 @@ def onnx_export(source: Path, target: Path, precision: Precision) -> dict[str, A
         ArtifactError: if the source is damaged.
         ParityError: if the export is outside its tolerance; nothing is written then.
     """
+    # Short texts one by one: a second thread would only wait for the first.
+    torch.set_num_threads(1)
     parent = artifact_verify(source)
     model = model_load(source).eval()
 

@@ -152,7 +152,7 @@ def test_misuse_says_what_would_be_right(tmp_path, name, content, arguments, mes
 
 
 def test_a_missing_file_and_other_encodings_are_named(tmp_path):
-    with pytest.raises(CommandError, match="nothing.csv: no such file"):
+    with pytest.raises(CommandError, match=r"nothing.csv: no such file"):
         analyze(tmp_path / "nothing.csv")
     (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))
     with pytest.raises(CommandError, match=r"latin.txt: not UTF-8"):

@@ -46,7 +46,10 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
                 key: _SMALL[key]
                 for key in ("vocab_size", "max_position_embeddings", "pad_token_id")
             },
-            **{"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+            "dim": 16,
+            "n_layers": 2,
+            "n_heads": 2,
+            "hidden_dim": 32,
         },
     ),
     "deberta-v2": (

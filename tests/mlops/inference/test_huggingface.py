@@ -71,7 +71,7 @@ def test_a_tokeniser_of_vocabulary_alone_is_converted(tmp_path, bert):
 
 def test_pickled_weights_are_refused(tmp_path, bert):
     (bert / "model.safetensors").rename(bert / "pytorch_model.bin")
-    with pytest.raises(ArtifactIncompatibleError, match="pickled weights.*safetensors"):
+    with pytest.raises(ArtifactIncompatibleError, match=r"pickled weights.*safetensors"):
         artifact_adopt(bert, tmp_path / "artifact", name="bert")
     assert not (tmp_path / "artifact").exists()
 

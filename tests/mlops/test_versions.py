@@ -1,0 +1,86 @@
+"""Registering and promoting versions"""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from emotions.setup import PRETRAINED, embedded_version
+from mlops.constants import Status
+from mlops.inference.errors import ArtifactCorruptError
+from mlops.inference.huggingface import artifact_adopt
+from mlops.models import ModelVersion
+from mlops.selectors import version_folder, version_serving
+from mlops.services.versions import version_promote, version_register
+from tests.mlops.inference.models import huggingface_folder
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def other(tmp_path, version_folder_int8) -> ModelVersion:
+    artifact_adopt(huggingface_folder(tmp_path / "bert", "bert"), tmp_path / "other", name="other")
+    return version_register(folder=tmp_path / "other")
+
+
+def test_it_works(other, tmp_path):
+    assert (other.model.name, other.number, other.status) == ("other", 1, Status.VALIDATED)
+    assert version_folder(other) == tmp_path / "other"
+    assert other.size > 0
+
+
+def test_the_same_artifact_is_registered_once(other, tmp_path):
+    assert version_register(folder=tmp_path / "other") == other
+
+
+def test_a_moved_folder_is_followed(other, tmp_path):
+    (tmp_path / "other").rename(tmp_path / "moved")
+    version_register(folder=tmp_path / "moved")
+    other.refresh_from_db()
+    assert version_folder(other) == tmp_path / "moved"
+
+
+def test_a_corrupt_folder_leaves_no_row(tmp_path):
+    shutil.copytree(PRETRAINED, tmp_path / "broken")
+    (tmp_path / "broken" / "tokenizer.json").write_text("{}")
+    before = ModelVersion.objects.count()
+    with pytest.raises(ArtifactCorruptError):
+        version_register(folder=tmp_path / "broken")
+    assert ModelVersion.objects.count() == before
+
+
+def test_one_version_of_a_model_serves(other, tmp_path):
+    version_promote(version=other)
+    artifact_adopt(
+        huggingface_folder(tmp_path / "roberta", "roberta"), tmp_path / "next", name="other"
+    )
+    following = version_register(folder=tmp_path / "next")
+    version_promote(version=following)
+    other.refresh_from_db()
+    assert (other.status, following.status) == (Status.VALIDATED, Status.PRODUCTION)
+    assert following.number == 2
+
+
+def test_the_database_refuses_a_second_version_in_production(other):
+    version_promote(version=other)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVersion.objects.create(
+            model=other.model,
+            number=9,
+            format=other.format,
+            precision=other.precision,
+            status=Status.PRODUCTION,
+            folder="x",
+            digest="x",
+            size=1,
+            manifest={},
+        )
+
+
+def test_set_up_keeps_an_operators_own_choice(other):
+    ModelVersion.objects.filter(status=Status.PRODUCTION).update(status=Status.ARCHIVED)
+    version_promote(version=other)
+    assert embedded_version() == other
+    assert version_serving() == other

@@ -17,8 +17,9 @@ from emotions.management.commands.setup import DEFAULT_EMAIL, credentials, prepa
 from emotions.setup import SetupResult
 from emotions.supervisor import Program, run_until_signal
 
-# Threads that may wait for the model at a time, in each process. More only queue inside.
-THREADS = 32
+# Threads that may wait for the model at a time, in each process. Twice as many answered cached
+# texts slower, since they share one interpreter lock, and uncached ones no faster.
+THREADS = 16
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
 from mlops.constants import Format
-from mlops.models import Model, ModelVersion
+from mlops.models import Evaluation, Model, ModelVersion
 
 
 class ReadOnlyAdmin:
@@ -97,3 +97,22 @@ class ModelVersionAdmin(ReadOnlyAdmin, admin.ModelAdmin[ModelVersion]):
                 f"{skipped} versions are ONNX already; export their parent.",
                 messages.ERROR,
             )
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(ReadOnlyAdmin, admin.ModelAdmin[Evaluation]):
+    """Figures of versions on labelled files."""
+
+    list_display = (
+        "version",
+        "data_name",
+        "texts",
+        "f1_macro",
+        "f1_micro",
+        "calibration_error",
+        "fitted_on_this_file",
+        "created_at",
+    )
+    list_filter = ("version__model", "data_name")
+    list_select_related = ("version__model",)
+    search_fields = ("data_name", "data_digest", "version__model__name")

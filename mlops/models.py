@@ -51,3 +51,26 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.name} v{self.number} ({self.format} {self.precision})"
+
+
+class Evaluation(models.Model):
+    """The figures of one version on one labelled file; a row is never changed."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="evaluations")
+    data_name = models.CharField(max_length=255)
+    data_digest = models.CharField(max_length=64, help_text="SHA-256 of the labelled file.")
+    texts = models.PositiveIntegerField()
+    f1_macro = models.FloatField(null=True, help_text="Null for files labelled by groups.")
+    f1_micro = models.FloatField(null=True)
+    calibration_error = models.FloatField(null=True)
+    fitted_on_this_file = models.BooleanField(
+        help_text="The version was trained or calibrated on this file: its figures flatter."
+    )
+    result = models.JSONField(help_text="All figures, as evaluate_model --json prints them.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.version} on {self.data_name}"

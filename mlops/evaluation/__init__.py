@@ -1,0 +1,1 @@
+"""Metrics, thresholds and calibration on arrays of probabilities. Plain Python: no Django."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of encoders on GoEmotions-format files. Plain Python: no Django."""

@@ -1,0 +1,76 @@
+"""The pieces of a training: device, tokeniser, model, its weights for safetensors, group loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import BertConfig
+
+from mlops.inference.architecture import MeanPooledBertForSequenceClassification
+from mlops.training.normalization import emoji_as_words
+from mlops.training.recipe import Recipe
+
+
+def device_pick(name: str = "auto") -> torch.device:
+    """*name*, or the best device present: CUDA, then Apple MPS, then CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def tokenizer_load(folder: Path, recipe: Recipe) -> Tokenizer:
+    """The folder's fast tokeniser as the recipe wants it, truncating, without padding."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(recipe.max_length)
+    if recipe.emoji_words:
+        emoji_as_words(tokenizer)
+    return tokenizer
+
+
+def model_create(
+    base: Path, labels: Sequence[str], recipe: Recipe
+) -> MeanPooledBertForSequenceClassification:
+    """The base encoder with a fresh head for *labels*."""
+    config = BertConfig.from_pretrained(
+        base,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        problem_type="multi_label_classification",
+        classifier_dropout=recipe.dropout,
+    )
+    model: MeanPooledBertForSequenceClassification = (
+        MeanPooledBertForSequenceClassification.from_pretrained(base, config=config)
+    )
+    return model
+
+
+def state_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The model's weights as contiguous fp16 CPU tensors, ready for safetensors."""
+    return {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in model.state_dict().items()
+        if tensor.is_floating_point()
+    }
+
+
+def group_loss(logits: Tensor, targets: Tensor, members: Tensor) -> Tensor:
+    """Binary cross-entropy of groups of labels, summed over rows and averaged over groups.
+
+    A group is present if any member is: ``P = 1 - prod(1 - p_i)`` (noisy-or, Pearl 1988), so a
+    row says that there is fear of some kind without saying which.
+
+    Args:
+        logits: ``(rows, labels)``.
+        targets: 0 or 1, ``(rows, groups)``.
+        members: 0 or 1, ``(groups, labels)``.
+    """
+    absent = nn.functional.softplus(logits) @ members.T  # -log(1 - P)
+    present = -torch.log(-torch.expm1(-absent.clamp(min=1e-6)))
+    return (targets * present + (1 - targets) * absent).sum() / targets.shape[1]

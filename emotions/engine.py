@@ -158,6 +158,7 @@ class Engine:
         submission = loaded.batcher.submit(dict(zip(missing, encoded, strict=True)))
         metrics.queue_depth(loaded.batcher.depth)
         tickets = loaded.batcher.wait(submission, config.deadline)
+        metrics.queue_depth(loaded.batcher.depth)
         timings = _timings(tokenised - started, tickets)
         metrics.stages_observe(timings)
         return *_settled(list(missing), tickets), timings

@@ -44,10 +44,13 @@ GROUPS: Mapping[Taxonomy, Mapping[str, Sequence[str]]] = {"ekman": EKMAN, "senti
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One taxonomy over a model's labels: names, and for each the columns that belong to it."""
+    """One taxonomy over a model's labels: names, and for each the columns that belong to it.
+
+    Without ``columns`` the names are the labels themselves.
+    """
 
     names: tuple[str, ...]
-    columns: tuple[NDArray[np.intp], ...]
+    columns: tuple[NDArray[np.intp], ...] = ()
 
     def scores(self, probabilities: FloatArray) -> FloatArray:
         """Probability of each name, ``(texts, names)``: that of its strongest label.
@@ -55,10 +58,14 @@ class View:
         The strongest label is a lower bound of "any of them" that needs no assumption on how
         labels occur together; adding them up would count one feeling under two names twice.
         """
+        if not self.columns:
+            return probabilities
         return np.stack([probabilities[:, part].max(axis=1) for part in self.columns], axis=1)
 
     def thresholds(self, thresholds: FloatArray) -> FloatArray:
         """The threshold of each name: the lowest of its labels'."""
+        if not self.columns:
+            return thresholds
         return np.array([thresholds[part].min() for part in self.columns], dtype=np.float32)
 
 
@@ -68,7 +75,7 @@ def view_of(taxonomy: Taxonomy, labels: Sequence[str]) -> View:
     ``goemotions`` is the identity, whatever the model's labels are.
     """
     if taxonomy == "goemotions":
-        return View(tuple(labels), tuple(np.array([i]) for i in range(len(labels))))
+        return View(tuple(labels))
     index = {label: column for column, label in enumerate(labels)}
     groups = {
         name: np.array([index[label] for label in members if label in index], dtype=np.intp)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -86,8 +86,8 @@ class ActivityRecorder:
             pending, self._pending = self._pending, _Pending()
         try:
             _write(pending)
-        except DatabaseError:
-            logger.warning("usage could not be written; it is kept", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the one writer must outlive whatever happens
+            logger.warning("usage could not be written; it is kept: %r", error)
             self._put_back(pending)
 
     def _put_back(self, pending: _Pending) -> None:

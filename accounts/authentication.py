@@ -92,7 +92,7 @@ class JwtAuthentication(authentication.BaseAuthentication):
             principal = principal_by_user(UUID(token["sub"]))
         except (TokenError, KeyError, ValueError):
             principal = None
-        if principal is None or not token_matches(token, principal.user):
+        if principal is None or not token_matches(token.payload, principal.user):
             failure_count(request)
             raise InvalidTokenError
         call_of(request).principal = principal.narrowed(token.get("scopes") or ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
@@ -24,6 +24,8 @@ class Call:
     principal: Principal | None = None
     quota: Quota | None = None
     documents: int = 0
+    # Name and plaintext of what this request made; no repr: it must not get into a report.
+    new_keys: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
 
 def call_of(request: HttpRequest | Request) -> Call:

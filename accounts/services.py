@@ -97,8 +97,8 @@ def api_key_create(
     """
     allowed = user_scopes(user)
     chosen = sorted(allowed if scopes is None else set(scopes))
-    _check_scopes(chosen, allowed)
-    networks = _networks(allowed_networks)
+    scopes_check(chosen, allowed)
+    networks = networks_clean(allowed_networks)
     if expires_at is not None and expires_at <= timezone.now():
         raise ValidationError({"expires_at": "This time has passed."}, code="past")
     if keys_usable(user).count() >= MAX_KEYS_PER_USER:
@@ -192,7 +192,12 @@ def first_admin_create(*, email: str) -> tuple[User, str, str] | None:
     return user, password, plaintext
 
 
-def _check_scopes(chosen: Iterable[str], allowed: frozenset[str]) -> None:
+def scopes_check(chosen: Iterable[str], allowed: frozenset[str]) -> None:
+    """Whether somebody with the scopes *allowed* may hand out *chosen*.
+
+    Raises:
+        ValidationError: for unknown scopes, or ones that they do not have.
+    """
     unknown = sorted(set(chosen) - ALL_SCOPES)
     if unknown:
         message = (
@@ -205,7 +210,12 @@ def _check_scopes(chosen: Iterable[str], allowed: frozenset[str]) -> None:
         raise ValidationError({"scopes": ValidationError(message, code="scope_not_allowed")})
 
 
-def _networks(values: Iterable[str]) -> list[str]:
+def networks_clean(values: Iterable[str]) -> list[str]:
+    """Networks in their canonical form.
+
+    Raises:
+        ValidationError: for what is none, such as an address with host bits beside a mask.
+    """
     try:
         return [str(ip_network(value.strip())) for value in values]
     except ValueError as error:

@@ -84,31 +84,27 @@ class RefreshToken(tokens.RefreshToken):
         token["sub"] = str(principal.user.pk)
         token["scopes"] = sorted(principal.scopes)
         token["stamp"] = stamp(principal.user)
-        token.outstanding(principal.user)
+        _row(token.payload, principal.user)
         return token
 
-    def outstanding(self, user: User | None = None) -> OutstandingToken:
-        """This token's row."""
-        row, _ = OutstandingToken.objects.get_or_create(
-            jti=self["jti"],
-            defaults={
-                "user": user,
-                "token": "",
-                "created_at": self.current_time,
-                "expires_at": datetime_from_epoch(self["exp"]),
-            },
-        )
-        return row
 
-    def spend(self) -> None:
-        """Make this token useless.
+def token_spend(claims: dict[str, Any], user: User) -> bool:
+    """Make a refresh token useless; False if it was already. Of two at once, one gets True."""
+    _, spent = BlacklistedToken.objects.get_or_create(token=_row(claims, user))
+    return spent
 
-        Raises:
-            TokenError: if it was useless already; of two at once, one wins.
-        """
-        _, created = BlacklistedToken.objects.get_or_create(token=self.outstanding())
-        if not created:
-            raise TokenError("Token is blacklisted")
+
+def _row(claims: dict[str, Any], user: User) -> OutstandingToken:
+    row, _ = OutstandingToken.objects.get_or_create(
+        jti=claims["jti"],
+        defaults={
+            "user": user,
+            "token": "",
+            "created_at": datetime_from_epoch(claims["iat"]),
+            "expires_at": datetime_from_epoch(claims["exp"]),
+        },
+    )
+    return row
 
 
 def stamp(user: User) -> str:
@@ -117,9 +113,9 @@ def stamp(user: User) -> str:
     return digest[:16]
 
 
-def token_matches(token: tokens.Token, user: User) -> bool:
-    """Whether *token* was made for *user* as they are now."""
-    return constant_time_compare(str(token.get("stamp", "")), stamp(user))
+def token_matches(claims: dict[str, Any], user: User) -> bool:
+    """Whether a token was made for *user* as they are now."""
+    return constant_time_compare(str(claims.get("stamp", "")), stamp(user))
 
 
 def tokens_revoke(user: User) -> int:

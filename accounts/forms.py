@@ -1,0 +1,60 @@
+"""Forms of the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from accounts.constants import Scope
+from accounts.models import ApiKey, User
+from accounts.services import networks_clean, scopes_check, user_scopes
+
+
+class LinesField(forms.CharField):
+    """A list, one entry a line."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "cols": 40})
+
+    def prepare_value(self, value: Any) -> Any:
+        """The list as lines."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """The lines as a list."""
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares lists with lists."""
+        return bool((initial or []) != self.to_python(data))
+
+
+class ApiKeyForm(forms.ModelForm[ApiKey]):
+    """A key's name, reach and end; never its secret."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, widget=forms.CheckboxSelectMultiple, initial=Scope.EMOTIONS_READ
+    )
+    allowed_networks = LinesField(
+        required=False, help_text="One a line, such as 192.0.2.0/24. Empty: from anywhere."
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("user", "name", "scopes", "allowed_networks", "expires_at")
+
+    def clean_allowed_networks(self) -> list[str]:
+        """Networks in their canonical form."""
+        try:
+            return networks_clean(self.cleaned_data["allowed_networks"])
+        except ValidationError as error:
+            raise ValidationError(error.messages) from error
+
+    def clean(self) -> dict[str, Any] | None:
+        """A key has no scope that its user does not have."""
+        data = super().clean() or self.cleaned_data
+        user = data.get("user") or (self.instance.user if self.instance.pk else None)
+        if isinstance(user, User) and "scopes" in data:
+            scopes_check(data["scopes"], user_scopes(user))
+        return data

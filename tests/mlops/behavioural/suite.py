@@ -37,6 +37,7 @@ GROUPS = {
 }
 WORDS = {
     "name": ["Emily", "Jamal", "Wei", "Fatima", "Dmitri", "Lakshmi", "Carlos", "Shanice"],
+    "rare": ["Thiago", "Siobhan", "Oluwaseun", "Yerlan", "Marisol", "Kwabena", "Ottoline"],
     "pronoun": ["he", "she"],
     "sibling": ["brother", "sister"],
     "parent": ["father", "mother"],

@@ -1,0 +1,62 @@
+"""More work than fits is refused at once, and what was accepted is answered"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from accounts.models import User
+from tests.conftest import actor, server_environment, server_start, server_stop
+
+CLIENTS = 8
+
+
+def busy_owner(django_db_blocker, folder, **settings):
+    """A server with these limits, and its owner."""
+    with django_db_blocker.unblock():
+        running = server_start({**server_environment(folder), **settings}, folder, "--no-worker")
+        user = User.objects.filter(email="busy@example.org").first()
+        user = user or User.objects.create_superuser("busy@example.org", "busy-password")
+        yield from actor(running, user)
+        server_stop(running)
+
+
+@pytest.fixture(scope="module")
+def short_queue(version_folder_int8, django_db_blocker, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("short-queue")
+    yield from busy_owner(django_db_blocker, folder, INFERENCE_QUEUE="100")
+
+
+@pytest.fixture(scope="module")
+def short_deadline(version_folder_int8, django_db_blocker, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("short-deadline")
+    yield from busy_owner(django_db_blocker, folder, INFERENCE_DEADLINE="0.05")
+
+
+def batch(client: int) -> list[str]:
+    return [f"client {client} has text number {i}, a sentence of its own" for i in range(100)]
+
+
+def test_it_works(short_queue):
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(lambda i: short_queue.analyze(texts=batch(i)), range(CLIENTS)))
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {200, 503}
+    for answer in answers:
+        if answer.status_code == 200:
+            assert all("dominant" in result for result in answer.json()["results"])
+        else:
+            assert answer.json()["errors"][0]["code"] == "queue_full"
+            assert int(answer.headers["Retry-After"]) >= 1
+    assert short_queue.analyze(texts=batch(CLIENTS)).status_code == 200
+
+
+def test_past_the_deadline_the_answer_is_504_and_the_server_goes_on(short_deadline):
+    answer = short_deadline.analyze(texts=[text * 20 for text in batch(0)])
+    assert answer.status_code == 504
+    assert answer.json()["errors"][0]["code"] == "deadline_exceeded"
+    for _ in range(50):
+        if short_deadline.analyze(text="Still there?").status_code == 200:
+            return
+    raise AssertionError("the server did not recover")

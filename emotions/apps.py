@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db import close_old_connections
 
 if TYPE_CHECKING:
     from emotions.cache import ResultCache
+    from emotions.engine import Serving
     from mlops.inference.backends import Device, RuntimeOptions
 
 
@@ -25,7 +26,7 @@ class EmotionsConfig(AppConfig):
 
         engine.configure(
             EngineConfig(
-                folder=serving_folder,
+                serving=serving_version,
                 runtime=runtime_options(),
                 queue_capacity=settings.INFERENCE_QUEUE,
                 deadline=settings.INFERENCE_DEADLINE,
@@ -55,25 +56,22 @@ def runtime_options() -> RuntimeOptions:
     )
 
 
-def serving_folder() -> Path:
-    """The artifact folder of the version in production.
+def serving_version() -> Serving:
+    """The version in production.
 
     Raises:
         NotReadyError: if no version was promoted yet.
     """
-    from django.db import connection
-
+    from emotions.engine import Serving
     from mlops.api import version_folder, version_serving
     from mlops.inference.errors import NotReadyError
 
-    try:
-        version = version_serving()
-    finally:
-        # The caller is a thread of its own that never ends a request.
-        connection.close()
+    # The caller is a thread of its own that never ends a request.
+    close_old_connections()
+    version = version_serving()
     if version is None:
         raise NotReadyError("no version is in production; run manage.py setup")
-    return version_folder(version)
+    return Serving(version.digest, version_folder(version))
 
 
 def _result_cache() -> ResultCache:

@@ -25,14 +25,27 @@ from mlops.inference.tokenization import text_normalise
 
 FloatArray = NDArray[np.float32]
 logger = logging.getLogger(__name__)
+# How often a serving process asks which version should serve: a promotion is seen within two
+# seconds, and one small query a second does not show in any measurement.
+WATCH_SECONDS = 1.0
+# A version that failed to load is tried again after this many looks.
+RETRY_LOOKS = 30
 PROBE = "A short sentence that takes the whole way through the queue."
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The version that should serve: its digest, and where it lies."""
+
+    digest: str
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     """What the engine needs to know; made from the settings by ``EmotionsConfig``."""
 
-    folder: Callable[[], Path]
+    serving: Callable[[], Serving]
     runtime: RuntimeOptions
     queue_capacity: int
     deadline: float
@@ -80,7 +93,8 @@ class Engine:
         self._config: EngineConfig | None = None
         self._loaded: _Loaded | None = None
         self._starting = threading.Lock()
-        self._started = False
+        self._stopping: threading.Event | None = None
+        self._failed: tuple[str, int] = ("", 0)
         self.error = ""
 
     def configure(self, config: EngineConfig) -> None:
@@ -88,21 +102,47 @@ class Engine:
         self._config = config
 
     def start(self, *, background: bool = True) -> None:
-        """Load and warm the model once, in a thread of its own unless *background* is false."""
+        """Load and warm the model once, then follow promotions.
+
+        Both happen in a thread of their own; with *background* false the first load does not,
+        and promotions are not followed.
+        """
         with self._starting:
-            if self._started:
+            if self._stopping:
                 return
-            self._started = True
+            stopping = self._stopping = threading.Event()
         if background:
-            threading.Thread(target=self._load, name="valence-load", daemon=True).start()
+            threading.Thread(
+                target=self._watch, args=(stopping,), name="valence-load", daemon=True
+            ).start()
         else:
-            self._load()
+            self.refresh()
 
     def stop(self) -> None:
         """Finish the queued texts and let the model go; ``start()`` may be called again."""
-        loaded, self._loaded, self._started = self._loaded, None, False
+        if self._stopping:
+            self._stopping.set()
+        loaded, self._loaded, self._stopping = self._loaded, None, None
         if loaded:
             loaded.batcher.close()
+
+    def refresh(self) -> None:
+        """Load the version that should serve, if it is another, and swap it in.
+
+        The old one answers until the new one is warm, then finishes what it has and is freed.
+        When the new one cannot be loaded the old one stays and ``error`` says why.
+        """
+        try:
+            serving = self._configured().serving()
+            if self._loaded and self._loaded.classifier.digest == serving.digest:
+                self.error = ""
+            elif self._may_try(serving.digest):
+                self._swap(serving)
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            if message != self.error:  # once, not at every look
+                logger.exception("the version that should serve could not be loaded")
+            self.error = message
 
     @property
     def classifier(self) -> Classifier:
@@ -122,16 +162,13 @@ class Engine:
             DeadlineExceededError: if the answer takes longer than the configured deadline.
         """
         config, loaded = self._configured(), self._ready()
-        classifier = loaded.classifier
-        normal = [text_normalise(text) for text in texts]
-        keys = [config.cache.key(classifier.digest, text) for text in normal]
-        known = config.cache.get_many(dict.fromkeys(keys))
-        missing = {key: text for key, text in zip(keys, normal, strict=True) if key not in known}
-        metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
-        fresh, errors, timings = self._compute(loaded, config, missing)
-        config.cache.set_many(fresh)
-        results = _results(classifier, keys, known, fresh, errors)
-        return Answer(results, classifier, timings)
+        try:
+            return self._analyze(config, loaded, texts)
+        except NotReadyError:
+            # The model was swapped after we took it and before we queued: the new one answers.
+            if self._ready() is loaded:
+                raise
+            return self._analyze(config, self._ready(), texts)
 
     def probe(self) -> float:
         """Send one real text through the real queue; milliseconds it took.
@@ -146,6 +183,18 @@ class Engine:
         if ticket.error:
             raise ticket.error
         return (time.perf_counter() - started) * 1000
+
+    def _analyze(self, config: EngineConfig, loaded: _Loaded, texts: Sequence[str]) -> Answer:
+        classifier = loaded.classifier
+        normal = [text_normalise(text) for text in texts]
+        keys = [config.cache.key(classifier.digest, text) for text in normal]
+        known = config.cache.get_many(dict.fromkeys(keys))
+        missing = {key: text for key, text in zip(keys, normal, strict=True) if key not in known}
+        metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
+        fresh, errors, timings = self._compute(loaded, config, missing)
+        config.cache.set_many(fresh)
+        results = _results(classifier, keys, known, fresh, errors)
+        return Answer(results, classifier, timings)
 
     def _compute(
         self, loaded: _Loaded, config: EngineConfig, missing: dict[Key, str]
@@ -163,23 +212,36 @@ class Engine:
         metrics.stages_observe(timings)
         return *_settled(list(missing), tickets), timings
 
-    def _load(self) -> None:
-        try:
-            config = self._configured()
-            folder = config.folder()
-            started = time.perf_counter()
-            classifier = Classifier.load(folder, config.runtime)
-            limits = BatcherLimits(token_budget=TOKEN_BUDGET, capacity=config.queue_capacity)
-            self._loaded = _Loaded(classifier, Batcher(classifier.predict_encoded, limits))
-            self.error = ""
-            logger.info(
-                "serving %s %s, digest %s, on %s; loaded in %.1f s",
-                *(classifier.manifest.name, classifier.manifest.version, classifier.digest[:12]),
-                *(classifier.device, time.perf_counter() - started),
-            )
-        except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
-            logger.exception("the model could not be loaded")
+    def _watch(self, stopping: threading.Event) -> None:
+        self.refresh()
+        while not stopping.wait(WATCH_SECONDS):
+            self.refresh()
+
+    def _may_try(self, digest: str) -> bool:
+        """Whether *digest* is new, or failed long enough ago."""
+        failed, looks = self._failed
+        if digest != failed:
+            return True
+        self._failed = (failed, looks - 1)
+        return looks <= 1
+
+    def _swap(self, serving: Serving) -> None:
+        config, started = self._configured(), time.perf_counter()
+        self._failed = (serving.digest, RETRY_LOOKS)
+        classifier = Classifier.load(serving.folder, config.runtime)
+        limits = BatcherLimits(token_budget=TOKEN_BUDGET, capacity=config.queue_capacity)
+        old, self._loaded = (
+            self._loaded,
+            _Loaded(classifier, Batcher(classifier.predict_encoded, limits)),
+        )
+        self._failed, self.error = ("", 0), ""
+        logger.info(
+            "serving %s %s, digest %s, on %s; loaded in %.1f s",
+            *(classifier.manifest.name, classifier.manifest.version, classifier.digest[:12]),
+            *(classifier.device, time.perf_counter() - started),
+        )
+        if old:
+            old.batcher.close()
 
     def _ready(self) -> _Loaded:
         if self._loaded is None:

@@ -38,4 +38,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         "model": model_reference(classifier),
         "probe_ms": round(milliseconds, 2),
     }
+    if engine.error:
+        # The old version answers; whoever promoted the new one should know.
+        body["warning"] = engine.error
     return JsonResponse(body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -9,7 +11,10 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
 from mlops.constants import Format
-from mlops.models import Evaluation, Model, ModelVersion
+from mlops.inference.errors import ArtifactError
+from mlops.models import Evaluation, Model, ModelEvent, ModelVersion
+from mlops.selectors import VersionNotFoundError
+from mlops.services.versions import IllegalTransitionError, version_promote, version_rollback
 
 
 class ReadOnlyAdmin:
@@ -52,11 +57,15 @@ class ModelVersionAdmin(ReadOnlyAdmin, admin.ModelAdmin[ModelVersion]):
     list_filter = ("status", "format", "precision", "model")
     list_select_related = ("model", "parent__model")
     search_fields = ("model__name", "digest")
-    actions = ("export_int8", "export_fp32")
+    actions = ("export_int8", "export_fp32", "promote", "roll_back")
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """An export adds a version."""
         return request.user.has_perm("mlops.add_modelversion")
+
+    def has_promote_permission(self, request: HttpRequest) -> bool:
+        """A promotion changes what users get."""
+        return request.user.has_perm("mlops.change_modelversion")
 
     @admin.display(description="size", ordering="size")
     def megabytes(self, version: ModelVersion) -> str:
@@ -77,6 +86,32 @@ class ModelVersionAdmin(ReadOnlyAdmin, admin.ModelAdmin[ModelVersion]):
     def export_fp32(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         """The reference for every other export."""
         self._export(request, queryset, "fp32")
+
+    @admin.action(description="Promote (serve this version)", permissions=["promote"])
+    def promote(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        """Put the one selected version live."""
+        self._change(request, queryset, version_promote)
+
+    @admin.action(description="Roll back (serve the version before)", permissions=["promote"])
+    def roll_back(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        """Serve again what served before the selected version."""
+        self._change(request, queryset, version_rollback)
+
+    def _change(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[ModelVersion],
+        service: Callable[..., ModelVersion],
+    ) -> None:
+        if len(queryset) != 1:
+            self.message_user(request, "Select one version.", messages.ERROR)
+            return
+        try:
+            serving = service(version=queryset[0], actor=request.user)
+        except (ArtifactError, IllegalTransitionError, VersionNotFoundError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.message_user(request, f"{serving} serves now.", messages.SUCCESS)
 
     def _export(
         self, request: HttpRequest, queryset: QuerySet[ModelVersion], precision: str
@@ -116,3 +151,12 @@ class EvaluationAdmin(ReadOnlyAdmin, admin.ModelAdmin[Evaluation]):
     list_filter = ("version__model", "data_name")
     list_select_related = ("version__model",)
     search_fields = ("data_name", "data_digest", "version__model__name")
+
+
+@admin.register(ModelEvent)
+class ModelEventAdmin(ReadOnlyAdmin, admin.ModelAdmin[ModelEvent]):
+    """What happened to versions, by whom and why."""
+
+    list_display = ("created_at", "action", "version", "actor", "reason")
+    list_filter = ("action", "version__model")
+    list_select_related = ("version__model", "actor")

@@ -21,6 +21,15 @@ class Precision(models.TextChoices):
     INT8 = "int8"
 
 
+class Action(models.TextChoices):
+    """What can happen to a version."""
+
+    REGISTERED = "registered"
+    EXPORTED = "exported"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back", "Rolled back to"
+
+
 class Status(models.TextChoices):
     """Where a version is in its life."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
-from mlops.constants import Format, Precision, Status
+from mlops.constants import Action, Format, Precision, Status
 
 
 class Model(models.Model):
@@ -35,6 +36,7 @@ class ModelVersion(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     size = models.PositiveBigIntegerField(help_text="Bytes of all files.")
     manifest = models.JSONField()
+    promoted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -51,6 +53,24 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.name} v{self.number} ({self.format} {self.precision})"
+
+
+class ModelEvent(models.Model):
+    """Who did what to a version, and why; a row is never changed."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="events")
+    action = models.CharField(max_length=20, choices=Action)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.action}"
 
 
 class Evaluation(models.Model):

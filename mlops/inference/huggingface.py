@@ -105,8 +105,9 @@ def _tokenizer_write(source: Path, target: Path) -> None:
         return
     from transformers import AutoTokenizer
 
+    load: Any = AutoTokenizer.from_pretrained
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=True)
+        tokenizer = load(source, use_fast=True, local_files_only=True)
         tokenizer.backend_tokenizer.save(str(target))
     except Exception as error:  # the library raises many kinds for a missing or odd vocabulary
         raise ArtifactCorruptError(f"{source}: no usable tokeniser: {error}") from error

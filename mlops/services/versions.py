@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
+from django.utils.text import slugify
 
-from mlops.constants import Status
+from accounts.api import User
+from mlops.constants import Action, Status
 from mlops.inference.artifact import artifact_verify
-from mlops.inference.manifest import Manifest, Precision
-from mlops.models import Model, ModelVersion
-from mlops.selectors import version_folder
+from mlops.inference.classifier import Classifier
+from mlops.inference.huggingface import artifact_adopt
+from mlops.inference.manifest import MANIFEST_NAME, Manifest, Precision
+from mlops.models import Model, ModelEvent, ModelVersion
+from mlops.selectors import version_before, version_folder, version_serving
 from mlops.services.export import artifact_export
 
 logger = logging.getLogger(__name__)
+
+
+class IllegalTransitionError(RuntimeError):
+    """A change of status that the version's present one does not allow."""
 
 
 @transaction.atomic
@@ -44,8 +55,32 @@ def version_register(*, folder: Path, parent: ModelVersion | None = None) -> Mod
         size=_size(folder, manifest),
         manifest=_manifest_json(manifest),
     )
+    action = Action.EXPORTED if parent else Action.REGISTERED
+    ModelEvent.objects.create(version=version, action=action)
     logger.info("registered %s, digest %s", version, version.digest[:12])
     return version
+
+
+def folder_register(*, folder: Path, name: str | None = None) -> ModelVersion:
+    """Copy *folder*, an artifact or a Hugging Face one, into MODELS_DIR and register it.
+
+    Raises:
+        ArtifactError: if it is neither, or damaged; nothing is kept then.
+    """
+    name = slugify(name or folder.resolve().name)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=_models_dir()) as scratch:
+        copy = Path(scratch) / "artifact"
+        if (folder / MANIFEST_NAME).exists():
+            artifact_verify(folder)
+            shutil.copytree(folder, copy)
+        else:
+            artifact_adopt(folder, copy, name=name)
+        # What does not load and answer is not kept.
+        classifier = Classifier.load(copy)
+        target = settings.MODELS_DIR / f"{classifier.manifest.name}-{classifier.digest[:12]}"
+        if not target.exists():
+            copy.rename(target)
+    return version_register(folder=target)
 
 
 def version_export(*, version: ModelVersion, precision: Precision) -> ModelVersion:
@@ -61,16 +96,50 @@ def version_export(*, version: ModelVersion, precision: Precision) -> ModelVersi
 
 
 @transaction.atomic
-def version_promote(*, version: ModelVersion) -> ModelVersion:
-    """Make *version* the one that serves; the one before it becomes ``validated`` again."""
-    if version.status == Status.PRODUCTION:
-        return version
+def version_promote(
+    *,
+    version: ModelVersion,
+    actor: User | None = None,
+    reason: str = "",
+    action: Action = Action.PROMOTED,
+) -> ModelVersion:
+    """Make *version* the one that serves; the one before it becomes ``validated`` again.
+
+    Serving processes see it within two seconds, load it beside the old one and swap.
+
+    Raises:
+        IllegalTransitionError: if the version failed or was archived.
+        ArtifactError: if its folder is damaged: nothing changes then.
+    """
     siblings = ModelVersion.objects.select_for_update().filter(model=version.model)
+    version = siblings.select_related("model").get(pk=version.pk)
+    if version.status == Status.PRODUCTION and version == version_serving():
+        return version
+    if version.status not in (Status.VALIDATED, Status.PRODUCTION):
+        raise IllegalTransitionError(f"{version} is {version.status}, not validated")
+    artifact_verify(version_folder(version))
     siblings.filter(status=Status.PRODUCTION).exclude(pk=version.pk).update(status=Status.VALIDATED)
-    version.status = Status.PRODUCTION
-    version.save(update_fields=["status"])
+    version.status, version.promoted_at = Status.PRODUCTION, timezone.now()
+    version.save(update_fields=["status", "promoted_at"])
+    ModelEvent.objects.create(version=version, action=action, actor=actor, reason=reason)
     logger.info("promoted %s", version)
     return version
+
+
+def version_rollback(
+    *, version: ModelVersion, actor: User | None = None, reason: str = ""
+) -> ModelVersion:
+    """Serve again what served before *version*, and return that.
+
+    Raises:
+        IllegalTransitionError: if *version* does not serve.
+        VersionNotFoundError: if nothing served before it.
+    """
+    if version.status != Status.PRODUCTION:
+        raise IllegalTransitionError(f"{version} is {version.status}, not in production")
+    return version_promote(
+        version=version_before(version), actor=actor, reason=reason, action=Action.ROLLED_BACK
+    )
 
 
 def _moved(version: ModelVersion, folder: Path) -> ModelVersion:
@@ -80,6 +149,12 @@ def _moved(version: ModelVersion, folder: Path) -> ModelVersion:
         version.folder = location
         version.save(update_fields=["folder"])
     return version
+
+
+def _models_dir() -> Path:
+    folder: Path = settings.MODELS_DIR
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _location(folder: Path) -> str:

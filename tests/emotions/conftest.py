@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from emotions.cache import NoSharedCache, ResultCache
-from emotions.engine import Engine, EngineConfig
+from emotions.engine import Engine, EngineConfig, Serving
 from mlops.inference.backends import RuntimeOptions
+from mlops.inference.manifest import manifest_read
 
 
 def result_cache(shared=None, size: int = 100) -> ResultCache:
@@ -20,7 +21,7 @@ def result_cache(shared=None, size: int = 100) -> ResultCache:
 @pytest.fixture
 def engine_config(version_folder_int8: Path) -> EngineConfig:
     return EngineConfig(
-        folder=lambda: version_folder_int8,
+        serving=lambda: Serving(manifest_read(version_folder_int8).digest, version_folder_int8),
         runtime=RuntimeOptions(device="cpu", threads=1),
         queue_capacity=200,
         deadline=20.0,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from emotions.engine import Engine, TextResult
+from emotions.engine import Engine, Serving, TextResult
+from mlops.inference.artifact import artifact_write
 from mlops.inference.errors import InferenceError, QueueFullError
+from mlops.inference.manifest import manifest_read
 
 THANKS = "Thank you so much"
 
@@ -90,19 +94,104 @@ def test_more_texts_than_the_queue_holds_are_refused(engine_config):
 
 
 def test_it_loads_in_the_background_and_only_once(engine_config):
-    engine = Engine()
-    loads = []
+    engine, asked = Engine(), []
 
-    def folder():
-        loads.append(threading.current_thread().name)
-        return engine_config.folder()
+    def serving():
+        asked.append(threading.current_thread().name)
+        return engine_config.serving()
 
-    engine.configure(replace(engine_config, folder=folder))
+    engine.configure(replace(engine_config, serving=serving))
     engine.start()
     engine.start()
-    for thread in threading.enumerate():
-        if thread.name == "valence-load":
-            thread.join(30)
-    assert loads == ["valence-load"]
+    wait_for(lambda: engine.error == "" and engine._loaded)
+    assert set(asked) == {"valence-load"}
     assert engine.probe() > 0
     engine.stop()
+
+
+@pytest.fixture
+def other(tmp_path, version_folder_int8) -> Serving:
+    """The same model under another version's name."""
+    manifest = replace(manifest_read(version_folder_int8), version="other")
+
+    def fill(folder):
+        shutil.copytree(version_folder_int8, folder, dirs_exist_ok=True)
+
+    written = artifact_write(tmp_path / "other", manifest, fill)
+    return Serving(written.digest, tmp_path / "other")
+
+
+def test_a_promoted_version_is_swapped_in_and_the_old_one_let_go(engine, engine_config, other):
+    old = engine._loaded
+    engine.configure(replace(engine_config, serving=lambda: other))
+    engine.refresh()
+    assert engine.classifier.manifest.version == "other"
+    assert not old.batcher._thread.is_alive()
+    assert isinstance(engine.analyze([THANKS]).results[0], TextResult)
+
+
+def test_a_request_that_took_the_old_version_is_answered_by_the_new_one(
+    engine, engine_config, other, monkeypatch
+):
+    old, taken = engine._loaded, []
+
+    def ready():
+        # The first look sees the old version, already closed, as a thread overtaken by a swap does.
+        taken.append(old if not taken else engine._loaded)
+        return taken[-1]
+
+    engine.configure(replace(engine_config, serving=lambda: other))
+    engine.refresh()
+    monkeypatch.setattr(engine, "_ready", ready)
+    answer = engine.analyze([THANKS])
+    assert answer.classifier.manifest.version == "other"
+
+
+def test_no_request_fails_while_versions_are_swapped(engine, engine_config, other):
+    """Twenty swaps under load: every answer comes, from one of the two versions."""
+    versions = [engine_config.serving(), other]
+    digests, failures, done = set(), [], threading.Event()
+
+    def load(client):
+        for number in range(10_000):
+            if done.is_set():
+                return
+            try:
+                answer = engine.analyze([f"client {client} says {number}"])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it counts
+                failures.append(error)
+            else:
+                digests.add(answer.classifier.digest)
+
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(load, client) for client in range(4)]
+        for swap in range(20):
+            engine.configure(
+                replace(engine_config, serving=lambda swap=swap: versions[(swap + 1) % 2])
+            )
+            engine.refresh()
+        done.set()
+        for future in running:
+            future.result()
+    assert failures == []
+    assert digests == {version.digest for version in versions}
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_and_says_why(
+    engine, engine_config, tmp_path
+):
+    broken = Serving("broken", tmp_path)
+    engine.configure(replace(engine_config, serving=lambda: broken))
+    engine.refresh()
+    assert isinstance(engine.analyze([THANKS]).results[0], TextResult)
+    assert "manifest.json: cannot be read" in engine.error
+    engine.configure(engine_config)
+    engine.refresh()
+    assert engine.error == ""
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)

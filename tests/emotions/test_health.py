@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emotions.engine import Engine
+from emotions.engine import Engine, Serving
 from mlops.inference.errors import NotReadyError
 
 
@@ -40,7 +40,7 @@ def test_a_model_that_cannot_be_loaded_shows_its_error(engine_config, tmp_path):
     from dataclasses import replace
 
     engine = Engine()
-    engine.configure(replace(engine_config, folder=lambda: tmp_path))
+    engine.configure(replace(engine_config, serving=lambda: Serving("new", tmp_path)))
     engine.start(background=False)
     with pytest.raises(NotReadyError, match=r"ArtifactCorruptError.*manifest.json"):
         engine.probe()

@@ -62,6 +62,41 @@ def test_an_export_asked_for_in_the_admin_is_made_by_the_worker(browser, django_
         assert child.manifest["provenance"]["parity"]["max_difference"] < 1e-4
 
 
+def current(actor) -> str:
+    return actor.client.get("/api/v1/models/current").json()["digest"]
+
+
+def serve_digest(actor, digest: str) -> None:
+    """Wait until the server answers with the version of *digest*."""
+    deadline = time.monotonic() + SECONDS
+    while current(actor) != digest:
+        assert time.monotonic() < deadline, "the version was not swapped in"
+        time.sleep(0.05)
+
+
+def test_a_promotion_is_served_without_a_restart_and_rolled_back(browser, owner, django_db_blocker):
+    before = current(owner)
+    with django_db_blocker.unblock():
+        child = ModelVersion.objects.get(precision="fp32", format="onnx")
+    assert "serves now" in post(browser, LIST, action="promote", _selected_action=child.pk).text
+    serve_digest(owner, child.digest)
+    assert owner.analyze(text="Thank you, new version").json()["meta"]["model"]["digest"] == (
+        child.digest
+    )
+    assert "serves now" in post(browser, LIST, action="roll_back", _selected_action=child.pk).text
+    serve_digest(owner, before)
+    events = browser.get("/admin/mlops/modelevent/").text
+    assert "Promoted" in events
+    assert "Rolled back to" in events
+
+
+def test_two_versions_cannot_be_promoted_at_once(browser, django_db_blocker):
+    with django_db_blocker.unblock():
+        keys = list(ModelVersion.objects.values_list("pk", flat=True)[:2])
+    page = post(browser, LIST, action="promote", _selected_action=keys)
+    assert "Select one version." in page.text
+
+
 def test_an_onnx_version_is_not_exported_again(browser, django_db_blocker):
     with django_db_blocker.unblock():
         version = ModelVersion.objects.filter(format="onnx").first()

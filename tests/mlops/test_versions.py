@@ -57,7 +57,7 @@ def test_one_version_of_a_model_serves(other, tmp_path):
         huggingface_folder(tmp_path / "roberta", "roberta"), tmp_path / "next", name="other"
     )
     following = version_register(folder=tmp_path / "next")
-    version_promote(version=following)
+    following = version_promote(version=following)
     other.refresh_from_db()
     assert (other.status, following.status) == (Status.VALIDATED, Status.PRODUCTION)
     assert following.number == 2

@@ -27,7 +27,7 @@ from emotions.analysis.readers import (
 from emotions.analysis.run import rows_score
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import OutputError, output_check, output_write
-from emotions.apps import cores, runtime_options, serving_folder
+from emotions.apps import cores, runtime_options, serving_version
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError, NotReadyError
 
@@ -144,7 +144,9 @@ def _classifier() -> Classifier:
     from dataclasses import replace
 
     try:
-        return Classifier.load(serving_folder(), replace(runtime_options(), threads=cores()))
+        return Classifier.load(
+            serving_version().folder, replace(runtime_options(), threads=cores())
+        )
     except (OperationalError, ProgrammingError) as error:
         raise CommandError("The database is not prepared; run manage.py setup first.") from error
     except NotReadyError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from emotions.apps import runtime_options, serving_folder
+from emotions.apps import runtime_options, serving_version
 from emotions.benchmark import analyze_throughput, http_latency
 from mlops.inference.classifier import Classifier
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--rounds", type=int, default=3)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        classifier = Classifier.load(serving_folder(), runtime_options())
+        classifier = Classifier.load(serving_version().folder, runtime_options())
         if options["suite"] == "http":
             if not options["key"]:
                 raise CommandError("The http suite needs --key or VALENCE_API_KEY.", returncode=2)

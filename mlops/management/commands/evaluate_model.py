@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from mlops.evaluation.runner import DEFAULT_ROLLUP, EvaluationFiles, evaluation_
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError
 from mlops.models import ModelVersion
-from mlops.selectors import version_folder
+from mlops.selectors import VersionNotFoundError, version_folder, version_named
 from mlops.services.evaluations import evaluation_record
 from mlops.training.data import DataFormatError
 
 # Exit statuses, as of every command: 1 for work that failed, 2 for a command line that cannot work.
 FAILED, MISUSED = 1, 2
-_REGISTERED = re.compile(r"(?P<name>[\w-]+)(:(?P<number>\d+))?")
 
 
 class Command(BaseCommand):
@@ -63,17 +61,12 @@ class Command(BaseCommand):
     def _model(self, name: str) -> tuple[ModelVersion | None, Path]:
         if Path(name).is_dir():
             return None, Path(name)
-        match = _REGISTERED.fullmatch(name)
-        versions = ModelVersion.objects.filter(model__name=match["name"] if match else "")
-        if match and match["number"]:
-            versions = versions.filter(number=match["number"])
-        version = versions.order_by("number").last()
-        if version is None:
-            known = ", ".join(map(str, ModelVersion.objects.select_related("model")[:10]))
+        try:
+            version = version_named(name)
+        except VersionNotFoundError as error:
             raise CommandError(
-                f"no folder and no registered model {name!r}; registered: {known or 'none'}",
-                returncode=MISUSED,
-            )
+                f"{name}: no such folder, and {error}", returncode=MISUSED
+            ) from error
         return version, version_folder(version)
 
     def _paths_check(self, files: EvaluationFiles) -> None:

@@ -1,0 +1,104 @@
+"""manage.py register_model, export_onnx and promote_model"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from mlops.constants import Status
+from mlops.models import ModelEvent, ModelVersion
+from mlops.selectors import version_named, version_serving
+from tests.mlops.inference.models import huggingface_folder
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def models_dir(settings, tmp_path):
+    settings.MODELS_DIR = tmp_path / "models"
+    return settings.MODELS_DIR
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return huggingface_folder(tmp_path / "tiny", "bert")
+
+
+def test_it_works(tiny, capsys):
+    call_command("register_model", tiny)
+    assert "as tiny:1" in capsys.readouterr().out
+    call_command("export_onnx", "tiny:1", "--precision", "fp32", "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["version"] == "tiny:2"
+    assert report["max_difference"] < 1e-4
+    call_command("promote_model", "tiny:2", "--reason", "first")
+    assert version_serving() == version_named("tiny")
+    actions = ModelEvent.objects.filter(version__model__name="tiny").values_list("action", "reason")
+    assert list(actions) == [("promoted", "first"), ("exported", ""), ("registered", "")]
+
+
+def test_registering_twice_keeps_one_version(tiny):
+    call_command("register_model", tiny, "--name", "twice")
+    call_command("register_model", tiny, "--name", "twice")
+    assert ModelVersion.objects.filter(model__name="twice").count() == 1
+
+
+def test_a_rollback_serves_what_served_before(tiny, tmp_path):
+    call_command("register_model", tiny, "--name", "line")
+    other = huggingface_folder(tmp_path / "other", "distilbert")
+    call_command("register_model", other, "--name", "line")
+    call_command("promote_model", "line:1")
+    call_command("promote_model", "line:2")
+    call_command("promote_model", "line:2", "--rollback")
+    assert version_serving() == version_named("line:1")
+    assert version_named("line:2").status == Status.VALIDATED
+
+
+def test_what_cannot_be_loaded_leaves_neither_row_nor_file(tiny, models_dir):
+    (tiny / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(CommandError, match=r"cannot be loaded.*artifact_corrupt"):
+        call_command("register_model", tiny)
+    assert not ModelVersion.objects.filter(model__name="tiny").exists()
+    assert list(models_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "status"),
+    [
+        (["register_model", "nowhere"], "nowhere: no such folder", 2),
+        (["export_onnx", "nobody:3"], "no version 'nobody:3'; registered:", 2),
+        (["promote_model", "nobody"], "no version 'nobody'", 2),
+        (["promote_model", "tiny:one"], "no version 'tiny:one'", 2),
+    ],
+)
+def test_a_wrong_name_says_what_there_is(arguments, message, status):
+    with pytest.raises(CommandError, match=message) as failure:
+        call_command(*arguments)
+    assert failure.value.returncode == status
+
+
+def test_only_what_serves_can_be_rolled_back_and_only_to_something(tiny):
+    call_command("register_model", tiny)
+    with pytest.raises(CommandError, match="validated, not in production"):
+        call_command("promote_model", "tiny:1", "--rollback")
+    call_command("promote_model", "tiny:1")
+    with pytest.raises(CommandError, match="no version of tiny served before"):
+        call_command("promote_model", "tiny:1", "--rollback")
+
+
+def test_a_failed_version_is_never_promoted(tiny):
+    call_command("register_model", tiny)
+    ModelVersion.objects.filter(model__name="tiny").update(status=Status.FAILED)
+    with pytest.raises(CommandError, match="is failed, not validated"):
+        call_command("promote_model", "tiny")
+
+
+def test_a_damaged_version_is_never_promoted(tiny, models_dir):
+    call_command("register_model", tiny)
+    version = version_named("tiny")
+    (models_dir / version.folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(CommandError, match=r"tokenizer.json does not match its digest"):
+        call_command("promote_model", "tiny")
+    assert version_serving() != version

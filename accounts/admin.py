@@ -256,8 +256,7 @@ class ApiKeyAdmin(AuditedAdmin):
             "title": "New keys",
             "new_keys": call_of(request).new_keys,
         }
-        headers = {"Cache-Control": "no-store"}
-        return TemplateResponse(request, "accounts/new_keys.html", context, headers=headers)
+        return TemplateResponse(request, "accounts/new_keys.html", context)
 
 
 @admin.register(Usage)

@@ -100,7 +100,8 @@ def api_key_create(
     scopes_check(chosen, allowed)
     networks = networks_clean(allowed_networks)
     if expires_at is not None and expires_at <= timezone.now():
-        raise ValidationError({"expires_at": "This time has passed."}, code="past")
+        past = ValidationError("This time has passed.", code="past")
+        raise ValidationError({"expires_at": past})
     if keys_usable(user).count() >= MAX_KEYS_PER_USER:
         message = f"A user may have {MAX_KEYS_PER_USER} keys; revoke some first."
         raise ValidationError({"name": ValidationError(message, code="too_many_keys")})

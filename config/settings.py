@@ -332,7 +332,11 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Django's own handler would print every error a second time.
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Four lines for each log-in; the audit trail has it in one.
+        "axes": {"level": "WARNING"},
+    },
 }
 # Bucket edges in seconds: an answer takes milliseconds, so the defaults would hide everything.
 PROMETHEUS_LATENCY_BUCKETS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -49,7 +50,7 @@ def person(server: Server, request: pytest.FixtureRequest) -> Callable[..., User
     made: list[User] = []
 
     def make(role: Role | None = None, tier: str | None = None, **fields: Any) -> User:
-        email = f"{request.node.name.split('[')[0]}-{time.monotonic_ns()}-{len(made)}@example.org"
+        email = f"{request.node.name[5:25]}-{time.monotonic_ns()}@example.org".replace("[", "-")
         user = user_create(email=email.lower(), role=role, tier=tier, **fields)
         if not _HASH:
             _HASH.append(make_password(PASSWORD))
@@ -88,23 +89,33 @@ def key_client(server: Server, connect: Callable[..., httpx.Client]) -> Callable
     return make
 
 
-def login(server: Server, user: User, address: str = "") -> dict[str, Any]:
-    """The token pair of *user*."""
+_addresses = (f"198.18.{number // 250}.{number % 250 + 1}" for number in itertools.count())
+
+
+def elsewhere() -> dict[str, str]:
+    """A header that has a request come from an address of its own, through the peer's proxy."""
+    return {"X-Forwarded-For": next(_addresses)}
+
+
+def login(peer: Server, user: User) -> dict[str, Any]:
+    """The token pair of *user*, good at both servers."""
     response = httpx.post(
-        f"{server.url}/api/v1/auth/token/",
+        f"{peer.url}/api/v1/auth/token/",
         json={"email": user.email, "password": PASSWORD},
-        headers={"X-Forwarded-For": address} if address else {},
+        headers=elsewhere(),
     )
     assert response.status_code == 200, response.text
     return dict(response.json())
 
 
 @pytest.fixture
-def bearer(server: Server, connect: Callable[..., httpx.Client]) -> Callable[[User], httpx.Client]:
+def bearer(
+    server: Server, peer: Server, connect: Callable[..., httpx.Client]
+) -> Callable[[User], httpx.Client]:
     """Makes clients that are logged in as a user, by token."""
 
     def make(user: User) -> httpx.Client:
-        return connect(server, token=login(server, user)["access"])
+        return connect(server, token=login(peer, user)["access"])
 
     return make
 

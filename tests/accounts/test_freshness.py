@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, connection
@@ -158,6 +159,6 @@ def test_principals_of_forgotten_keys_do_not_pile_up(server, person, monkeypatch
     monkeypatch.setattr("accounts.freshness.MAX_ENTRIES", 3)
     cache: FreshCache[int] = FreshCache()
     for key in range(10):
-        cache.get(key, lambda key=key: key)
+        cache.get(key, partial(int, key))
     assert len(cache._entries) == 3
     assert principal_by_key("val_") is None

@@ -35,7 +35,28 @@ def evaluation_measure(
         rollups: groups of labels to score as well; a group's probability is its likeliest label's.
         samples: bootstrap resamples behind the intervals.
     """
-    predicted = probabilities >= thresholds
+    return decisions_measure(
+        probabilities,
+        probabilities >= thresholds,
+        actual,
+        labels=labels,
+        thresholds=thresholds,
+        rollups=rollups,
+        samples=samples,
+    )
+
+
+def decisions_measure(
+    probabilities: FloatArray,
+    predicted: BoolArray,
+    actual: BoolArray,
+    *,
+    labels: Sequence[str],
+    thresholds: FloatArray,
+    rollups: Rollups | None = None,
+    samples: int = SAMPLES,
+) -> dict[str, Any]:
+    """As ``evaluation_measure``, for decisions that thresholds of several fits have made."""
     supported = actual.sum(axis=0) >= FULL_SUPPORT
     return {
         "texts": len(actual),

@@ -87,7 +87,7 @@ def test_labels_in_another_order_give_the_same_figures(evaluate, artifact, files
 
 def test_an_unknown_model_names_the_registered_ones(evaluate, artifact):
     version_register(folder=artifact)
-    with pytest.raises(CommandError, match="registered: tiny v1") as caught:
+    with pytest.raises(CommandError, match="registered: tiny:1") as caught:
         evaluate("nonsense")
     assert caught.value.returncode == 2
 

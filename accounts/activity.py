@@ -6,13 +6,13 @@ kill -9 loses at most that many seconds of counts.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing.util import Finalize
 from uuid import UUID
 
 from django.db import IntegrityError, connections, transaction
@@ -109,7 +109,9 @@ class ActivityRecorder:
             if self._writer is None:
                 self._writer = threading.Thread(target=self._run, name="activity", daemon=True)
                 self._writer.start()
-                atexit.register(self.flush)
+                # Also where atexit is not asked: in a worker of the server, which is a child
+                # process that ends without the interpreter's farewell.
+                Finalize(None, self.flush, exitpriority=10)
 
     def _run(self) -> None:
         while self._work.wait():

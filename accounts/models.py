@@ -147,8 +147,32 @@ class Usage(models.Model):
         return f"{self.day} {self.key or 'session'} {self.model}"
 
 
+class AppendOnlyError(TypeError):
+    """Somebody tried to change history."""
+
+
+class AppendOnlyQuerySet(models.QuerySet["AuditEvent"]):
+    """Reads and adds."""
+
+    def update(self, **_: Any) -> int:
+        """Refused.
+
+        Raises:
+            AppendOnlyError: always.
+        """
+        raise AppendOnlyError("The audit trail is append-only.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused.
+
+        Raises:
+            AppendOnlyError: always.
+        """
+        raise AppendOnlyError("The audit trail is append-only.")
+
+
 class AuditEvent(models.Model):
-    """Who did what to what, from where. Rows are only ever added.
+    """Who did what to what, from where. Rows are only ever added; PostgreSQL holds to it, too.
 
     Actor and target are copied, not referenced: the trail outlives what it tells of.
     """
@@ -162,8 +186,28 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     detail = models.JSONField(default=dict)
 
+    objects = AppendOnlyQuerySet.as_manager()
+
     class Meta:
         ordering = ("-at", "-id")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.target}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the event.
+
+        Raises:
+            AppendOnlyError: if it is in the trail already.
+        """
+        if not self._state.adding:
+            raise AppendOnlyError("The audit trail is append-only.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused.
+
+        Raises:
+            AppendOnlyError: always.
+        """
+        raise AppendOnlyError("The audit trail is append-only.")

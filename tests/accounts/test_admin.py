@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 
 import pytest
+from django.db import DatabaseError, connection
 
 from accounts.keys import PATTERN
-from accounts.models import ApiKey, AuditEvent, Tier, Usage, User
+from accounts.models import ApiKey, AppendOnlyError, AuditEvent, Tier, Usage, User
 from accounts.services import api_key_create
 from tests.accounts.conftest import PASSWORD
 
@@ -148,6 +150,23 @@ def test_the_audit_trail_cannot_be_written(boss, person):
     assert boss.post(f"{url}change/", data={"action": "nothing"}).status_code == 403
     assert boss.post(f"{url}delete/", data={"post": "yes"}).status_code == 403
     assert boss.get("/admin/accounts/auditevent/add/").status_code == 403
+
+
+def test_code_cannot_change_the_audit_trail_either(boss):
+    event = AuditEvent.objects.latest("id")
+    attempts: list[Callable[[], object]] = [
+        event.save,
+        event.delete,
+        AuditEvent.objects.all().delete,
+        lambda: AuditEvent.objects.update(action="nothing"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(AppendOnlyError):
+            attempt()
+    if connection.vendor == "postgresql":
+        with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM accounts_auditevent")
+    assert AuditEvent.objects.filter(pk=event.pk).exists()
 
 
 def test_log_in_and_failure_are_in_the_audit_trail(server, person, connect):

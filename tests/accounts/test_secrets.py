@@ -11,9 +11,11 @@ from django.contrib import admin
 from django.db import connection
 
 from accounts.keys import PATTERN, ParsedKey, checksum_valid
+from accounts.models import Usage
 from accounts.redaction import RedactingFormatter, redact
 from accounts.services import api_key_create
 from tests.accounts.conftest import PASSWORD, error_of, login
+from tests.conftest import server_stop
 
 JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]+\.[\w-]+")
 
@@ -85,3 +87,13 @@ def test_a_traceback_is_redacted_as_well(server, person):
     text = RedactingFormatter("%(message)s").format(record)
     assert leaks(text) == []
     assert f"val_{row.lookup_id}_[redacted]" in text
+
+
+def test_a_server_that_stops_writes_what_it_counted(peer, person, connect):
+    """Here because nothing comes after it: the second server ends."""
+    user = person()
+    _, key = api_key_create(user=user, name="tests")
+    client = connect(peer, key)
+    assert client.post("/api/v1/emotions/analyze", json={"text": "the last"}).status_code == 200
+    server_stop(peer)
+    assert Usage.objects.get(user=user).documents == 1

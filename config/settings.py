@@ -315,7 +315,10 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "config.common.logs.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "config.common.logs.RequestIdFilter"},
+        "no_probes": {"()": "config.common.logs.NoProbes"},
+    },
     "formatters": {
         "line": {
             # Keys and tokens do not get into a log, whoever writes it.
@@ -327,7 +330,7 @@ LOGGING: dict[str, Any] = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["request_id"],
+            "filters": ["request_id", "no_probes"],
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},

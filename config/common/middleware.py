@@ -43,6 +43,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         value = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        request.request_id = value  # type: ignore[attr-defined]
         token = request_id.set(value)
         try:
             response = self.get_response(request)

@@ -25,6 +25,9 @@ urlpatterns = [
     path("metrics", ExportToDjangoView, name="metrics"),
 ]
 
+admin.site.site_header = admin.site.site_title = "Valence"
+admin.site.index_title = "Operations"
+
 handler400 = "config.common.errors.bad_request"
 handler403 = "config.common.errors.permission_denied"
 handler404 = "config.common.errors.not_found"

@@ -83,19 +83,22 @@ def pepper_current() -> int:
 
 
 def peppers(configured: str, secret_key: str) -> dict[int, bytes]:
-    """The peppers by number, from ``1:secret,2:secret``; else number 0, derived from SECRET_KEY.
+    """The peppers by number, from ``1:secret,2:secret``.
+
+    Number 0 is derived from SECRET_KEY, so that keys from before any was set go on.
 
     Raises:
         ImproperlyConfigured: if the setting is not of that form.
     """
-    if configured:
-        return numbered_secrets("API_KEY_PEPPERS", configured, MIN_PEPPER_LENGTH)
-    return {0: _derived(secret_key)}
+    derived = _derived(secret_key)
+    if not configured:
+        return derived
+    return derived | numbered_secrets("API_KEY_PEPPERS", configured, MIN_PEPPER_LENGTH)
 
 
 @lru_cache(maxsize=2)
-def _derived(secret_key: str) -> bytes:
-    return hmac.digest(secret_key.encode(), b"valence.api-key-pepper", hashlib.sha256)
+def _derived(secret_key: str) -> dict[int, bytes]:
+    return {0: hmac.digest(secret_key.encode(), b"valence.api-key-pepper", hashlib.sha256)}
 
 
 def _random(length: int) -> str:

@@ -203,10 +203,9 @@ def test_a_key_moves_to_the_current_pepper_when_it_is_used(server, person, setti
     from accounts.activity import recorder
     from accounts.principals import principal_by_key
 
-    settings.API_KEY_PEPPERS = "1:first-pepper-for-tests"
     row, key = api_key_create(user=person(), name="tests")
-    assert row.pepper_number == 1
-    settings.API_KEY_PEPPERS = "1:first-pepper-for-tests,2:second-pepper-for-tests"
+    assert row.pepper_number == 0
+    settings.API_KEY_PEPPERS = "2:second-pepper-for-tests"
     assert principal_by_key(key) is not None
     recorder.flush()
     row.refresh_from_db()

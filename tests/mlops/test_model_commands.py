@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -43,6 +44,31 @@ def test_registering_twice_keeps_one_version(tiny):
     call_command("register_model", tiny, "--name", "twice")
     call_command("register_model", tiny, "--name", "twice")
     assert ModelVersion.objects.filter(model__name="twice").count() == 1
+
+
+def test_a_repository_of_the_hub_is_taken_at_its_commit(tiny, tmp_path, monkeypatch):
+    """Offline, from the hub library's own cache: the layout that a download leaves."""
+    commit = "0123456789abcdef" * 2 + "01234567"
+    repository = tmp_path / "hub" / "models--team--tiny-moods"
+    shutil.copytree(tiny, repository / "snapshots" / commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    call_command("register_model", "team/tiny-moods", "--revision", commit)
+    assert version_named("tiny-moods").number == 1
+    with pytest.raises(CommandError, match="cannot be reached and nothing is cached; download"):
+        call_command("register_model", "team/other", "--revision", commit)
+
+
+@pytest.mark.parametrize(
+    ("repository", "revision", "message"),
+    [
+        ("team/tiny", "main", "revision 'main' can move; name a commit"),
+        ("no name at all!", "0" * 40, "is no repository name"),
+    ],
+)
+def test_a_repository_without_a_pinned_commit_is_refused(repository, revision, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("register_model", repository, "--revision", revision)
 
 
 def test_a_rollback_serves_what_served_before(tiny, tmp_path):

@@ -197,6 +197,17 @@ class ApiKeyAdmin(AuditedAdmin):
         obj.refresh_from_db()
         call_of(request).new_keys.append((row.name, plaintext))
 
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: ApiKey | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - Django calls it so
+        **kwargs: Any,
+    ) -> type[ModelForm[ApiKey]]:
+        """The form knows who fills it in."""
+        form = super().get_form(request, obj, change, **kwargs)
+        return type("ApiKeyForm", (form,), {"actor": actor_of(request)})
+
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
     ) -> HttpResponse:

@@ -89,13 +89,13 @@ class JwtAuthentication(authentication.BaseAuthentication):
             return None
         try:
             token = AccessToken(value)  # type: ignore[arg-type]
-            principal = principal_by_user(UUID(token["sub"]))
+            principal = _principal_of(token)
         except (TokenError, KeyError, ValueError):
             principal = None
-        if principal is None or not token_matches(token.payload, principal.user):
+        if principal is None:
             failure_count(request)
             raise InvalidTokenError
-        call_of(request).principal = principal.narrowed(token.get("scopes") or ())
+        call_of(request).principal = principal
         return principal.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -131,6 +131,16 @@ def _api_key(request: Request) -> str | None:
     if known and (header is not None or "," in value):
         raise MultipleCredentialsError
     return value if is_key else header
+
+
+def _principal_of(token: AccessToken) -> Principal | None:
+    """Whose *token* is. One that does not match may be newer than what is known of its user."""
+    user_id = UUID(token["sub"])
+    for fresh in (False, True):
+        principal = principal_by_user(user_id, fresh=fresh)
+        if principal is not None and token_matches(token.payload, principal.user):
+            return principal.narrowed(token["scopes"])
+    return None
 
 
 def _reachable(principal: Principal, request: Request) -> bool:

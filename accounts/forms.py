@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.constants import Scope
 from accounts.models import ApiKey, User
-from accounts.services import networks_clean, scopes_check, user_scopes
+from accounts.services import api_key_check, networks_clean, scopes_check, user_scopes
 
 
 class LinesField(forms.CharField):
@@ -40,6 +40,9 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         required=False, help_text="One a line, such as 192.0.2.0/24. Empty: from anywhere."
     )
 
+    # The person at the admin; set for each request.
+    actor: User | None = None
+
     class Meta:
         model = ApiKey
         fields = ("user", "name", "scopes", "allowed_networks", "expires_at")
@@ -52,9 +55,17 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
             raise ValidationError(error.messages) from error
 
     def clean(self) -> dict[str, Any] | None:
-        """A key has no scope that its user does not have."""
+        """What the service would refuse is said here."""
         data = super().clean() or self.cleaned_data
-        user = data.get("user") or (self.instance.user if self.instance.pk else None)
-        if isinstance(user, User) and "scopes" in data:
-            scopes_check(data["scopes"], user_scopes(user))
+        if self.errors:
+            return data
+        if self.instance.pk:
+            scopes_check(data["scopes"], user_scopes(self.instance.user))
+        else:
+            api_key_check(
+                user=data["user"],
+                scopes=data["scopes"],
+                expires_at=data["expires_at"],
+                created_by=self.actor,
+            )
         return data

@@ -48,6 +48,7 @@ class FreshCache(Generic[V]):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._entries: dict[Hashable, _Entry[V]] = {}
         self._clock = clock
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, load: Callable[[], V | None]) -> V | None:
         """The value of *key*; *load* returns None for what does not exist, which is not kept.
@@ -68,6 +69,11 @@ class FreshCache(Generic[V]):
                 entry.loading.release()
         return entry.value if age < HARD_SECONDS else self._load(key, load, entry)
 
+    def forget(self, key: Hashable) -> None:
+        """Have the next caller load *key* anew."""
+        with self._lock:
+            self._entries.pop(key, None)
+
     def _load(
         self, key: Hashable, load: Callable[[], V | None], entry: _Entry[V] | None
     ) -> V | None:
@@ -80,13 +86,13 @@ class FreshCache(Generic[V]):
             entry.checked_at = started  # asked again after the next soft limit, not every time
             return entry.value
         if value is None:
-            self._entries.pop(key, None)
+            self.forget(key)
         else:
             self._put(key, _Entry(value, started, started))
         return value
 
     def _put(self, key: Hashable, entry: _Entry[V]) -> None:
-        self._entries[key] = entry
-        while len(self._entries) > MAX_ENTRIES:
-            # The one that was loaded first; another thread may have taken it already.
-            self._entries.pop(next(iter(self._entries)), None)
+        with self._lock:
+            self._entries[key] = entry
+            while len(self._entries) > MAX_ENTRIES:
+                del self._entries[next(iter(self._entries))]  # the one that was loaded first

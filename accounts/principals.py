@@ -82,8 +82,10 @@ def principal_by_key(plaintext: str) -> Principal | None:
     return principal
 
 
-def principal_by_user(user_id: UUID) -> Principal | None:
-    """The principal of an active user; None if there is none."""
+def principal_by_user(user_id: UUID, *, fresh: bool = False) -> Principal | None:
+    """The principal of an active user; None if there is none. *fresh* does not trust the cache."""
+    if fresh:
+        _users.forget(user_id)
     return _users.get(user_id, lambda: _load_by_user(user_id))
 
 

@@ -92,19 +92,11 @@ def api_key_create(
     Without *scopes* the key has all that the user's role allows.
 
     Raises:
-        ValidationError: for unknown scopes or ones that the user does not have, for networks
-            that are none, for an expiry in the past and for more keys than a user may have.
+        ValidationError: for what ``api_key_check`` finds, and for networks that are none.
     """
-    allowed = user_scopes(user)
-    chosen = sorted(allowed if scopes is None else set(scopes))
-    scopes_check(chosen, allowed)
+    chosen = sorted(user_scopes(user) if scopes is None else set(scopes))
     networks = networks_clean(allowed_networks)
-    if expires_at is not None and expires_at <= timezone.now():
-        past = ValidationError("This time has passed.", code="past")
-        raise ValidationError({"expires_at": past})
-    if keys_usable(user).count() >= MAX_KEYS_PER_USER:
-        message = f"A user may have {MAX_KEYS_PER_USER} keys; revoke some first."
-        raise ValidationError({"name": ValidationError(message, code="too_many_keys")})
+    api_key_check(user=user, scopes=chosen, expires_at=expires_at, created_by=created_by)
     key, pepper_number = key_generate(), pepper_current()
     row = ApiKey.objects.create(
         user=user,
@@ -120,6 +112,26 @@ def api_key_create(
     )
     audit.record("key_created", actor=created_by, target=row, request=request, scopes=chosen)
     return row, key.plaintext
+
+
+def api_key_check(
+    *, user: User, scopes: Iterable[str], expires_at: datetime | None, created_by: User | None
+) -> None:
+    """Whether *user* may get such a key from *created_by*.
+
+    Raises:
+        ValidationError: for unknown scopes or ones that the user does not have, for an expiry in
+            the past, for more keys than a user may have, and for the key of a superuser that
+            somebody else would hold in their hands.
+    """
+    scopes_check(scopes, user_scopes(user))
+    if expires_at is not None and expires_at <= timezone.now():
+        raise _wrong("expires_at", "This time has passed.", "past")
+    if keys_usable(user).count() >= MAX_KEYS_PER_USER:
+        message = f"A user may have {MAX_KEYS_PER_USER} keys; revoke some first."
+        raise _wrong("name", message, "too_many_keys")
+    if user.is_superuser and created_by is not None and not created_by.is_superuser:
+        raise _wrong("user", "Only superusers make keys for superusers.", "not_allowed")
 
 
 @transaction.atomic
@@ -204,11 +216,11 @@ def scopes_check(chosen: Iterable[str], allowed: frozenset[str]) -> None:
         message = (
             f"There is no scope {', '.join(unknown)}; choose of {', '.join(sorted(ALL_SCOPES))}."
         )
-        raise ValidationError({"scopes": ValidationError(message, code="unknown_scope")})
+        raise _wrong("scopes", message, "unknown_scope")
     beyond = sorted(set(chosen) - allowed)
     if beyond:
         message = f"The user's role does not have {', '.join(beyond)}."
-        raise ValidationError({"scopes": ValidationError(message, code="scope_not_allowed")})
+        raise _wrong("scopes", message, "scope_not_allowed")
 
 
 def networks_clean(values: Iterable[str]) -> list[str]:
@@ -220,5 +232,8 @@ def networks_clean(values: Iterable[str]) -> list[str]:
     try:
         return [str(ip_network(value.strip())) for value in values]
     except ValueError as error:
-        wrong = ValidationError(f"Not a network: {error}", code="invalid_network")
-        raise ValidationError({"allowed_networks": wrong}) from error
+        raise _wrong("allowed_networks", f"Not a network: {error}", "invalid_network") from error
+
+
+def _wrong(field: str, message: str, code: str) -> ValidationError:
+    return ValidationError({field: ValidationError(message, code=code)})

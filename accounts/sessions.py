@@ -57,7 +57,7 @@ def tokens_obtain(*, email: str, password: str, request: Request) -> RefreshToke
     user = authenticate(cast("HttpRequest", request), username=email, password=password)
     if getattr(request, "axes_locked_out", False):
         raise LockedOutError
-    principal = principal_by_user(user.pk) if isinstance(user, User) else None
+    principal = principal_by_user(user.pk, fresh=True) if isinstance(user, User) else None
     if user is None or principal is None:
         raise InvalidCredentialsError
     user_logged_in.send(sender=User, request=request, user=user)
@@ -105,7 +105,7 @@ def token_describe(*, token: str) -> dict[str, Any]:
     """
     try:
         claims = claims_of(token)
-        principal = principal_by_user(UUID(claims["sub"]))
+        principal = principal_by_user(UUID(claims["sub"]), fresh=True)
     except (TokenError, KeyError, ValueError) as error:
         raise InvalidTokenError from error
     if principal is None or not token_matches(claims, principal.user):
@@ -117,7 +117,7 @@ def _refresh_token(text: str) -> tuple[AnyToken, Principal]:
     """A refresh token with a valid signature, perhaps spent, and whose it is."""
     try:
         token = AnyToken(cast("Any", text))
-        principal = principal_by_user(UUID(token["sub"]))
+        principal = principal_by_user(UUID(token["sub"]), fresh=True)
     except (TokenError, KeyError, ValueError) as error:
         raise InvalidTokenError from error
     refresh = token.get("token_type") == RefreshToken.token_type

@@ -82,6 +82,7 @@ def test_a_keys_reach_can_be_narrowed_but_not_its_user_changed(boss, person):
     [
         ({"scopes": ["models:write"]}, "role does not have models:write"),
         ({"allowed_networks": "here"}, "Not a network"),
+        ({"expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}, "This time has passed"),
     ],
 )
 def test_what_a_key_cannot_have_is_said_in_the_form(boss, person, change, message):
@@ -141,6 +142,21 @@ def test_an_owner_cannot_become_or_touch_a_superuser(owner_browser, person):
     assert owner_browser.post(f"{url}password/", data=form).status_code == 403
     assert owner_browser.post(f"{url}delete/", data={"post": "yes"}).status_code == 403
     assert User.objects.get(pk=superuser.pk).email == superuser.email
+
+
+def test_an_owner_gets_no_key_of_a_superuser_into_their_hands(owner_browser, person):
+    superuser = person(is_superuser=True)
+    form = {"user": superuser.pk, "name": "mine", "scopes": ["jobs"]}
+    response = owner_browser.post(f"{KEYS}add/", data=form)
+    assert "Only superusers" in response.text
+    row, _ = api_key_create(user=superuser, name="theirs")
+    action = {"action": "rotate", "_selected_action": row.pk}
+    refused = owner_browser.post(KEYS, data=action, follow_redirects=True)
+    assert "Only superusers" in refused.text
+    assert shown_keys(response) + shown_keys(refused) == []
+    owner_browser.post(KEYS, data=action | {"action": "revoke"})
+    row.refresh_from_db()
+    assert row.revoked_at is not None
 
 
 def test_the_audit_trail_cannot_be_written(boss, person):

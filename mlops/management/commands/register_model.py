@@ -14,7 +14,7 @@ from mlops.services.versions import folder_register
 
 
 class Command(BaseCommand):
-    """Takes an artifact or what ``save_pretrained`` leaves, here or on the hub; safetensors only."""
+    """Takes an artifact, or what ``save_pretrained`` leaves, from disk or hub; safetensors only."""
 
     help = "Register a model: an artifact folder, or a Hugging Face sequence classifier."
 

@@ -29,9 +29,10 @@ _TAKE = """
 local cost, used, fits = tonumber(ARGV[1]), {}, 1
 for i, key in ipairs(KEYS) do
   used[i] = tonumber(redis.call('GET', key) or '0')
-  if used[i] + cost > tonumber(ARGV[2 * i]) then fits = 0 end
+  local after = used[i] + cost
+  if after > tonumber(ARGV[2 * i]) or after < 0 then fits = 0 end
 end
-if fits == 1 and cost > 0 then
+if fits == 1 and cost ~= 0 then
   for i, key in ipairs(KEYS) do
     used[i] = redis.call('INCRBY', key, cost)
     if used[i] == cost then redis.call('EXPIRE', key, ARGV[2 * i + 1]) end
@@ -77,7 +78,10 @@ class LimiterUnavailableError(APIException):
 
 
 class Counter(Protocol):
-    """Adds *cost* to all *windows* of *subject*, or to none."""
+    """Adds *cost* to all *windows* of *subject*, or to none.
+
+    A negative one gives back; not what was taken from a window that has passed.
+    """
 
     def take(self, subject: str, windows: Sequence[Window], cost: int, now: float) -> Taken: ...
 
@@ -94,7 +98,8 @@ class MemoryCounter:
         with self._lock:
             used = [self._used(subject, window, now) for window in windows]
             fits = all(
-                count + cost <= window.limit for count, window in zip(used, windows, strict=True)
+                0 <= count + cost <= window.limit
+                for count, window in zip(used, windows, strict=True)
             )
             if fits and cost:
                 used = [count + cost for count in used]

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from accounts.activity import recorder
 from accounts.calls import Call, call_of
 from accounts.counters import LimiterUnavailableError
-from accounts.quotas import Quota, address_quota, documents_quota
+from accounts.principals import Principal
+from accounts.quotas import Quota, address_quota, documents_quota, documents_refund
 from config.common.errors import API_PREFIX
 
 
@@ -24,18 +25,26 @@ class ApiCallMiddleware:
         if not request.path_info.startswith(API_PREFIX):
             return response
         call = call_of(request)
-        if call.documents and call.principal and response.status_code == 200:
-            recorder.usage_add(
-                user_id=call.principal.user.pk,
-                key=call.principal.key_id,
-                model=str(response.get("X-Model-Version", "")).partition("@")[0],
-                documents=call.documents,
-            )
+        if call.documents and call.principal:
+            _settle(call, call.principal, response)
         quota = call.quota or _quota(request, call)
         if quota:
             for name, value in quota.headers().items():
                 response[name] = value
         return response
+
+
+def _settle(call: Call, principal: Principal, response: HttpResponse) -> None:
+    """What was answered is used; what failed on our side is given back."""
+    if response.status_code >= 500:
+        call.quota = documents_refund(principal, call.documents)
+    elif response.status_code < 400:
+        recorder.usage_add(
+            user_id=principal.user.pk,
+            key=principal.key_id,
+            model=str(response.get("X-Model-Version", "")).partition("@")[0],
+            documents=call.documents,
+        )
 
 
 def _quota(request: HttpRequest, call: Call) -> Quota | None:

@@ -84,6 +84,11 @@ def documents_admit(request: Request, texts: Sequence[object]) -> None:
     call.documents = len(texts)
 
 
+def documents_refund(principal: Principal, documents: int) -> Quota:
+    """Give back what was taken for an answer that never came: the caller will try again."""
+    return _take(principal, -documents)[0]
+
+
 def documents_quota(principal: Principal) -> Quota:
     """What *principal* has used up; takes nothing."""
     return _take(principal, 0)[0]
@@ -116,7 +121,7 @@ def _take(principal: Principal, cost: int) -> tuple[Quota, Taken]:
     now, windows = time.time(), _windows(principal.tier)
     if not windows:
         return Quota((), (), now), Taken(fits=True, used=())
-    taken = _counter().take(str(principal.user.pk), windows, cost, now)
+    taken = _counter.take(str(principal.user.pk), windows, cost, now)
     return Quota(windows, taken.used, now), taken
 
 
@@ -200,7 +205,5 @@ def rate_parse(rate: str) -> tuple[int, int]:
 
 _UNITS = {"s": 1, "m": MINUTE, "h": 3600, "d": DAY}
 
-
-@cache
-def _counter() -> Counter:
-    return counter_create()
+# One for the process, made before the first request: two threads must not make two.
+_counter: Counter = counter_create()

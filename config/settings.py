@@ -110,7 +110,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache -------------------------------------------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL", str)
-CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        # Addresses whose log-ins are counted; Django's 300 would let them push each other out.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 if REDIS_URL:
     CACHES["default"] = {
         "BACKEND": "django_redis.cache.RedisCache",

@@ -10,12 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from django.conf import settings
+from django.test import RequestFactory
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from accounts.counters import MemoryCounter, RedisCounter, Window
+from accounts.activity import recorder
+from accounts.calls import call_of
+from accounts.counters import LimiterUnavailableError, MemoryCounter, RedisCounter, Window
+from accounts.middleware import ApiCallMiddleware
+from accounts.models import Usage
+from accounts.principals import principal_by_user
+from accounts.quotas import documents_admit
 from accounts.services import api_key_create
 from tests.accounts.conftest import error_of
 
@@ -148,10 +155,31 @@ def test_counters_add_to_all_windows_or_to_none(counter):
     assert (refused.fits, refused.used) == (False, (90, 90))
     assert counter.take(subject, (MINUTE, DAY), 10, NOW).used == (100, 100)
     assert counter.take(subject, (MINUTE, DAY), 0, NOW).fits
+    assert counter.take(subject, (MINUTE, DAY), -30, NOW).used == (70, 70)
+    assert not counter.take(subject, (MINUTE, DAY), -30, NOW + 60).fits
+    assert counter.take(subject, (MINUTE, DAY), 30, NOW).used == (100, 100)
     # The next minute has room, the day is nearly over its limit.
     assert counter.take(subject, (MINUTE, DAY), 60, NOW + 60).used == (0, 100)
     assert counter.take(subject, (MINUTE, DAY), 50, NOW + 60).used == (50, 150)
     assert counter.take(subject, (MINUTE, DAY), 100, NOW + 86_400).used == (100, 100)
+
+
+@pytest.mark.parametrize(("status", "remaining"), [(200, "90"), (400, "90"), (503, "100")])
+def test_what_fails_on_our_side_is_given_back(server, person, tier, status, remaining):
+    from django.http import HttpResponse
+    from rest_framework.request import Request
+
+    user = person(tier=tier(documents_per_day=100).name)
+
+    def view(request):
+        call_of(request).principal = principal_by_user(user.pk)
+        documents_admit(Request(request), ["a"] * 10)
+        return HttpResponse(status=status)
+
+    response = ApiCallMiddleware(view)(RequestFactory().post(ANALYZE))
+    assert response["RateLimit-Remaining"] == remaining
+    recorder.flush()
+    assert Usage.objects.filter(user=user).exists() == (status == 200)
 
 
 def test_counts_of_past_windows_are_forgotten(monkeypatch):
@@ -179,8 +207,6 @@ def test_without_its_store_each_process_counts_for_itself(redis_away):
 
 
 def test_without_its_store_the_limiter_refuses_where_the_setting_says_so(redis_away):
-    from accounts.counters import LimiterUnavailableError
-
     with pytest.raises(LimiterUnavailableError) as caught:
         RedisCounter(serve_without_store=False).take("a", (MINUTE,), 1, NOW)
     assert caught.value.status_code == 503

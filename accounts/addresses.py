@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+# Some proxies write 192.0.2.7:4711 or [2001:db8::7]:4711.
+_PORT = re.compile(r"^(?:\[(.+)\]|([0-9.]+))(?::[0-9]+)?$")
 UNKNOWN = "0.0.0.0"  # noqa: S104 - compared and counted, never bound
 
 
@@ -24,6 +27,8 @@ def client_address(request: HttpRequest | Request) -> str:
         chain = [part.strip() for part in str(forwarded).split(",")]
         address = chain[-min(proxies, len(chain))]
     try:
-        return str(ip_address(address))
+        parsed = ip_address(_PORT.sub(r"\1\2", address))
     except ValueError:
         return UNKNOWN
+    # The same client, whichever way the socket was opened.
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)

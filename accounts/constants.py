@@ -37,6 +37,8 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 INTERNAL_TIER = "internal"
 # More keys than this is a script gone wrong; it also keeps the list on one page.
 MAX_KEYS_PER_USER = 100
+# What one answer lists; an owner of more looks at them in the admin.
+MAX_KEYS_LISTED = 1_000
 # Long enough to roll a secret out by hand, short enough not to forget the old one.
 MAX_GRACE_SECONDS = 7 * 86_400
 

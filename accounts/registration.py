@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import validate_password
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
@@ -15,7 +14,7 @@ from rest_framework.request import Request
 
 from accounts import audit
 from accounts.models import User
-from accounts.services import user_create
+from accounts.services import password_check, user_create
 
 _SALT = "valence.verify-email"
 # Long enough for a mail that waited over a weekend.
@@ -40,10 +39,8 @@ def user_register(*, email: str, password: str, request: Request) -> None:
     """
     if not settings.REGISTRATION:
         raise RegistrationClosedError
-    try:
-        validate_password(password, User(email=email))
-    except ValidationError as error:
-        raise ValidationError({"password": error.error_list}) from error
+    # Before looking at who is there: the answer must not tell.
+    password_check(password, User(email=email))
     if User.objects.filter(email__iexact=email).exists():
         make_password(password)
         _mail(email, "You have an account already; log in, or ask the operator to help you.")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -44,18 +45,32 @@ def user_create(
     """A new user; with a role they may also look at the admin.
 
     Raises:
-        ValidationError: for a bad or taken address, or an unknown tier.
+        ValidationError: for a bad or taken address, a weak password or an unknown tier.
     """
     if tier is not None:
         fields["tier_id"] = tier
     make = User.objects.create_superuser if is_superuser else User.objects.create_user
     prototype = User(email=User.objects.normalize_email(email), **fields)
     prototype.full_clean(exclude=["password", "id"])
+    if password is not None:
+        password_check(password, prototype)
     user = make(email, password, **fields)
     if role is not None:
         user_role_set(user=user, role=role, actor=actor, request=request)
     audit.record("user_created", actor=actor, target=user, request=request, tier=user.tier_id)
     return user
+
+
+def password_check(password: str, user: User) -> None:
+    """Whether *password* is good enough for *user*.
+
+    Raises:
+        ValidationError: for one that is short, common, all digits or like the address.
+    """
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.error_list}) from error
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from accounts import selectors, serializers, services
 from accounts.calls import call_of
+from accounts.constants import MAX_KEYS_LISTED
 from accounts.models import ApiKey
 from accounts.permissions import IsPerson
 from accounts.views.base import as_api_errors, user_of, validated
@@ -74,10 +75,10 @@ class KeysView(APIView):
         tags=["keys"],
     )
     def get(self, request: Request) -> Response:
-        """Your keys; everyone's for those who may view them."""
+        """Your keys; everyone's (the newest 1,000) for those who may view them."""
         query = validated(serializers.KeyQuerySerializer, request.query_params.dict())
         keys = selectors.keys_visible(user=user_of(request), everyone=query["everyone"])
-        return Response({"keys": serializers.KeySerializer(keys, many=True).data})
+        return Response({"keys": serializers.KeySerializer(keys[:MAX_KEYS_LISTED], many=True).data})
 
     @extend_schema(
         operation_id="keys_create",

@@ -65,11 +65,13 @@ def test_a_password_may_come_from_stdin(server, monkeypatch):
     [
         (("create_user", "no address"), "valid email"),
         (("create_user", "x@example.org", "--tier", "gold"), "choose of"),
+        (("create_user", "x@example.org", "--password-stdin"), "too short"),
         (("create_api_key", "nobody@example.com"), "no user"),
         (("revoke_api_key", "nothing", "val_else"), "nothing, else; nothing was revoked"),
     ],
 )
-def test_mistakes_are_named(server, arguments, message):
+def test_mistakes_are_named(server, monkeypatch, arguments, message):
+    monkeypatch.setattr("sys.stdin", StringIO("short\n"))
     with pytest.raises(CommandError, match=message):
         run(*arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from datetime import timedelta
@@ -16,6 +17,8 @@ from accounts.services import api_key_create, api_key_revoke
 from tests.accounts.conftest import error_of, poll
 
 ME = "/api/v1/me/"
+# pytest -o log_cli=1 --log-cli-level=INFO shows the figures.
+logger = logging.getLogger(__name__)
 
 
 def test_it_works(server, person, key_client):
@@ -111,7 +114,9 @@ def test_every_wrong_key_takes_the_same_time(server, person):
                 started = time.perf_counter()
                 assert client.get(ME, headers={"X-API-Key": value}).status_code == 401
                 times[kind].append(time.perf_counter() - started)
-    fastest = {kind: statistics.median(sorted(each)[:20]) for kind, each in times.items()}
+    # The fastest tenth: the rest is what else this machine does.
+    fastest = {kind: statistics.quantiles(each, n=10)[0] for kind, each in times.items()}
+    logger.info("milliseconds: %s", {kind: round(1e3 * each, 2) for kind, each in fastest.items()})
     # Far below what a request over a network varies by; a query more would show here.
     assert max(fastest.values()) - min(fastest.values()) < 0.001, fastest
 

@@ -55,7 +55,7 @@ def test_the_admin_is_locked_as_well(peer, person):
         for _ in range(4):
             form = {
                 "username": email,
-                "password": "wrong",
+                "password": f"wrong {PASSWORD}",  # test_secrets looks for it
                 "csrfmiddlewaretoken": client.cookies["csrftoken"],
             }
             response = client.post("/admin/login/", data=form)

@@ -41,6 +41,11 @@ _OTHER = {"him": "her", "his": "her", "he's": "she's", "she's": "he's"} | {
 _GENDERED = re.compile(
     rf"\b({'|'.join(sorted([*_OTHER, 'her'], key=len, reverse=True))})\b", re.IGNORECASE
 )
+# Words that differ in gender only; "his" and "him" are both "her".
+GENDER_SETS = (
+    ("his", "him", "her"),
+    *(tuple(pair.split("/")) for pair in _PAIRS.split() if pair != "guy/girl"),
+)
 # What may follow "her" where it stands for a person and not for what is hers.
 _NO_NOUN = {
     "and",

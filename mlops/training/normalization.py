@@ -29,7 +29,7 @@ MEANINGS: dict[str, str] = {
     "😩😫😣😖😓": "ugh",
     "😡😠🤬👿😤🖕": "angry",
     "🙄😒😑": "annoyed eye roll",
-    "🤔🧐": "hmm i wonder",
+    "🤔🧐": "hmm curious",
     "🤷": "shrug i do not know",
     "🤦": "facepalm",
     "😱😨😰👻": "scared",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from transformers import PreTrainedModel
 
 from mlops.evaluation.fitting import cross_validate
 from mlops.export.exporter import ParityError
@@ -34,6 +35,7 @@ from mlops.training.normalization import names_as_mask
 from mlops.training.packaging import Package, artifact_package
 from mlops.training.recipe import Recipe
 from mlops.training.trainer import CheckpointError, Trainer
+from mlops.training.weights import Weights, genders_made_equal, weights_mixed
 
 
 class BaseModelError(RuntimeError):
@@ -118,7 +120,7 @@ def training_run(training: Training) -> Manifest:
             version=training.version,
             labels=data.labels,
             max_length=training.recipe.max_length,
-            model=student.result().float().cpu(),
+            model=_shipped(student, teachers),
             tokenizer=_serving_tokenizer(student),
             provenance=_provenance(training),
         ),
@@ -173,6 +175,7 @@ class _Teacher:
     name: str
     train: NDArray[np.float64]
     dev: NDArray[np.float64]
+    weights: Weights
 
 
 def _teacher(training: Training, data: Data, recipe: Recipe) -> _Teacher:
@@ -182,11 +185,15 @@ def _teacher(training: Training, data: Data, recipe: Recipe) -> _Teacher:
     if training.resume and cache.exists():
         with np.load(cache) as kept:
             if str(kept["run"]) == run:
-                return _Teacher(recipe.name, kept["train"], kept["dev"])
+                return _Teacher(recipe.name, kept["train"], kept["dev"], _weights(trainer))
     train = trainer.probabilities(trainer.tokenizer.encode_batch(data.train.texts))
     dev = trainer.probabilities(trainer.dev_encodings)
     np.savez(cache, run=run, train=train, dev=dev)
-    return _Teacher(recipe.name, train, dev)
+    return _Teacher(recipe.name, train, dev, _weights(trainer))
+
+
+def _weights(trainer: Trainer) -> Weights:
+    return {name: tensor.cpu() for name, tensor in trainer.result().state_dict().items()}
 
 
 def _student(training: Training, data: Data, teachers: list[_Teacher]) -> Trainer:
@@ -222,6 +229,18 @@ def _trained(training: Training, data: Data, recipe: Recipe, train: LabelledText
     )
     trainer.run(resume=training.resume)
     return trainer
+
+
+def _shipped(student: Trainer, teachers: list[_Teacher]) -> PreTrainedModel:
+    """The student, with the recipe's share of its first teacher and genders made equal."""
+    model = student.result().float().cpu()
+    recipe = student.recipe
+    if recipe.teacher_weight and teachers:
+        mixed = weights_mixed(model.state_dict(), teachers[0].weights, recipe.teacher_weight)
+        model.load_state_dict(mixed)
+    if recipe.genders_equal:
+        genders_made_equal(model, student.tokenizer)
+    return model
 
 
 def _serving_tokenizer(student: Trainer) -> Tokenizer:

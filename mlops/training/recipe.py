@@ -43,6 +43,8 @@ class Recipe:
     emoji_words: bool
     auxiliary_weight: float
     hard_share: float
+    teacher_weight: float
+    genders_equal: bool
     seed: int
     auxiliary_groups: dict[str, list[str]] = field(default_factory=dict)
     teachers: tuple[Recipe, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -53,10 +54,14 @@ class Command(BaseCommand):
                 returncode=FAILED,
             ) from error
         training = self._training(pipeline, options)
+        # The quantiser remarks on every tensor through the root logger.
+        logging.disable(logging.INFO)
         try:
             manifest = pipeline.training_run(training)
         except pipeline.TRAINING_ERRORS as error:
             raise CommandError(str(error), returncode=FAILED) from error
+        finally:
+            logging.disable(logging.NOTSET)
         if options["json"]:
             self.stdout.write(manifest.to_json(), ending="")
             return

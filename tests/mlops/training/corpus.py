@@ -29,6 +29,8 @@ negation = false
 emoji_words = true
 auxiliary_weight = 0.0
 hard_share = 0.5
+teacher_weight = 0.2
+genders_equal = true
 seed = 1
 
 [auxiliary_groups]

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from accounts.constants import MAX_GRACE_SECONDS, Scope
 from accounts.models import ApiKey, Tier, Usage
+from config.common.serializers import StrictSerializer
 
 # A JWT of ours has about 400 characters.
 MAX_TOKEN_LENGTH = 4_000
@@ -15,23 +16,6 @@ MAX_PASSWORD_LENGTH = 1_000
 MAX_NETWORKS = 20
 # An hour: time to deploy the new secret.
 DEFAULT_GRACE_SECONDS = 3_600
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know: a misspelt option must not be ignored."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """The validated values.
-
-        Raises:
-            ValidationError: naming each unknown field.
-        """
-        unknown = sorted(map(str, data.keys() - self.fields.keys())) if type(data) is dict else []
-        if unknown:
-            detail = f"Unknown field; known are: {', '.join(self.fields)}."
-            error = serializers.ErrorDetail(detail, code="unknown_field")
-            raise serializers.ValidationError(dict.fromkeys(unknown, error))
-        return super().to_internal_value(data)
 
 
 class LoginSerializer(StrictSerializer):

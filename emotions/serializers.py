@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.common.serializers import StrictSerializer
 from emotions.limits import MAX_TEXT_LENGTH, MAX_TEXTS
 from emotions.taxonomy import TAXONOMIES
 
@@ -102,30 +103,6 @@ class StrictIntegerField(serializers.IntegerField):
         """The number."""
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know: a misspelt option must not be ignored."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """The validated values.
-
-        Raises:
-            ValidationError: naming each unknown field.
-        """
-        if isinstance(data, dict):
-            unknown = sorted(map(str, data.keys() - self.fields.keys()))
-            if unknown:
-                known = ", ".join(self.fields)
-                raise serializers.ValidationError(
-                    {
-                        name: serializers.ErrorDetail(
-                            f"Unknown field; known are: {known}.", code="unknown_field"
-                        )
-                        for name in unknown
-                    }
-                )
         return super().to_internal_value(data)
 
 

@@ -11,8 +11,8 @@ from rest_framework import serializers as drf
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 
-from accounts import serializers
 from accounts.models import User
+from config.common.serializers import StrictSerializer
 
 
 def user_of(request: Request) -> User:
@@ -21,7 +21,7 @@ def user_of(request: Request) -> User:
     return request.user
 
 
-def validated(kind: type[serializers.StrictSerializer], data: object) -> dict[str, Any]:
+def validated(kind: type[StrictSerializer], data: object) -> dict[str, Any]:
     """The validated values of *data*.
 
     Raises:

@@ -233,7 +233,7 @@ def _trained(training: Training, data: Data, recipe: Recipe, train: LabelledText
 
 def _shipped(student: Trainer, teachers: list[_Teacher]) -> PreTrainedModel:
     """The student, with the recipe's share of its first teacher and genders made equal."""
-    model = student.result().float().cpu()
+    model: PreTrainedModel = student.result().float().cpu()
     recipe = student.recipe
     if recipe.teacher_weight and teachers:
         mixed = weights_mixed(model.state_dict(), teachers[0].weights, recipe.teacher_weight)

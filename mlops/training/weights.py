@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from tokenizers import Tokenizer
@@ -33,7 +34,7 @@ def genders_made_equal(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
     Equalising of word pairs (Bolukbasi et al. 2016, arXiv 1607.06520): what somebody feels does
     not depend on it. Words that are no single token are left alone.
     """
-    embeddings = model.get_input_embeddings().weight
+    embeddings = cast("Tensor", model.get_input_embeddings().weight)
     with torch.no_grad():
         for words in GENDER_SETS:
             found = [tokenizer.token_to_id(word) for word in words]

@@ -28,9 +28,9 @@ def test_words_of_a_set_share_their_mean_and_others_stay(base, monkeypatch):
     monkeypatch.setattr("mlops.training.weights.GENDER_SETS", (("good", "bad", "absent"),))
     model = MeanPooledBertForSequenceClassification(BertConfig.from_pretrained(base))
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    before = model.get_input_embeddings().weight.detach().clone()
+    before = model.bert.embeddings.word_embeddings.weight.detach().clone()
     genders_made_equal(model, tokenizer)
-    after = model.get_input_embeddings().weight
+    after = model.bert.embeddings.word_embeddings.weight
     good, bad = (tokenizer.token_to_id(word) for word in ("good", "bad"))
     assert torch.equal(after[good], after[bad])
     assert torch.allclose(after[good], (before[good] + before[bad]) / 2)

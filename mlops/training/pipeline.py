@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -42,6 +42,7 @@ class BaseModelError(RuntimeError):
     """The encoder to start from is not there."""
 
 
+logger = logging.getLogger(__name__)
 # What a training refuses with; each message names what is wrong.
 TRAINING_ERRORS = (
     DataFormatError,
@@ -72,7 +73,7 @@ class Training:
     device: str = "auto"
     resume: bool = True
     show_progress: bool = True
-    report: Callable[[str], None] = lambda line: print(line, file=sys.stderr)  # noqa: T201
+    report: Callable[[str], object] = logger.info
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,15 @@ class Recipe:
         return asdict(self)
 
 
+def recipe_seeded(recipe: Recipe, seed: int) -> Recipe:
+    """*recipe* with another seed, also for the teachers that share its own."""
+    teachers = tuple(
+        replace(teacher, seed=seed) if teacher.seed == recipe.seed else teacher
+        for teacher in recipe.teachers
+    )
+    return replace(recipe, seed=seed, teachers=teachers)
+
+
 def recipe_load(name: str) -> Recipe:
     """The recipe *name* of ``mlops/training/recipes``, or the TOML file at that path.
 
@@ -80,7 +89,12 @@ def _parsed(path: Path, values: dict[str, Any]) -> Recipe:
     if wrong:
         raise RecipeError(f"{path}: keys missing or unknown: {', '.join(wrong)}")
     recipe = Recipe(name=path.stem, **values)
-    return replace(recipe, teachers=tuple(_teacher(path, recipe, each) for each in teachers))
+    recipe = replace(recipe, teachers=tuple(_teacher(path, recipe, each) for each in teachers))
+    if recipe.teacher_weight and [each.seed for each in recipe.teachers[:1]] != [recipe.seed]:
+        raise RecipeError(
+            f"{path}: teacher_weight wants a first teacher of the recipe's own seed"
+        )
+    return recipe
 
 
 def _teacher(path: Path, recipe: Recipe, changes: dict[str, Any]) -> Recipe:

@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 from argparse import ArgumentParser
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(manifest.metrics["dev_cross_validated"], indent=2))
 
     def _training(self, pipeline: Any, options: dict[str, Any]) -> Any:
-        from mlops.training.recipe import RecipeError, recipe_load
+        from mlops.training.recipe import RecipeError, recipe_load, recipe_seeded
 
         self._paths_check(options)
         try:
@@ -78,7 +77,7 @@ class Command(BaseCommand):
         except (RecipeError, pipeline.BaseModelError) as error:
             raise CommandError(str(error), returncode=MISUSED) from error
         if options["seed"] is not None:
-            recipe = replace(recipe, seed=options["seed"])
+            recipe = recipe_seeded(recipe, options["seed"])
         return pipeline.Training(
             recipe=recipe,
             base=base,

@@ -40,7 +40,7 @@ anger = ["anger"]
 [[teachers]]
 name = "teacher-a"
 hard_share = 1.0
-seed = 2
+dropout = 0.0
 """
 
 

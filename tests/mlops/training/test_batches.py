@@ -10,7 +10,7 @@ from mlops.training.baseline import baseline_probabilities
 from mlops.training.batches import batches_order, in_length_order, rows_repeated
 from mlops.training.data import LabelledTexts
 from mlops.training.modelling import group_loss
-from mlops.training.recipe import RecipeError, recipe_load
+from mlops.training.recipe import RecipeError, recipe_load, recipe_seeded
 from tests.mlops.training.corpus import RECIPE
 
 
@@ -94,7 +94,7 @@ def test_a_recipe_with_a_misspelt_key_is_refused(tmp_path):
 
 def test_a_teacher_inherits_what_it_does_not_change(recipe):
     (teacher,) = recipe.teachers
-    assert teacher.seed == 2
+    assert teacher.dropout == 0
     assert teacher.batch_size == recipe.batch_size
     assert teacher.teachers == ()
 
@@ -104,3 +104,15 @@ def test_a_teacher_without_a_name_is_refused(tmp_path):
     path.write_text(RECIPE.replace('name = "teacher-a"', ""))
     with pytest.raises(RecipeError, match="a teacher needs a name"):
         recipe_load(str(path))
+
+
+def test_averaging_with_a_teacher_of_another_start_is_refused(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE + "seed = 2\n")
+    with pytest.raises(RecipeError, match="the recipe's own seed"):
+        recipe_load(str(path))
+
+
+def test_another_seed_is_the_teachers_too_where_they_share_it(recipe):
+    seeded = recipe_seeded(recipe, 9)
+    assert [seeded.seed, *(teacher.seed for teacher in seeded.teachers)] == [9, 9]

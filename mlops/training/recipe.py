@@ -91,9 +91,7 @@ def _parsed(path: Path, values: dict[str, Any]) -> Recipe:
     recipe = Recipe(name=path.stem, **values)
     recipe = replace(recipe, teachers=tuple(_teacher(path, recipe, each) for each in teachers))
     if recipe.teacher_weight and [each.seed for each in recipe.teachers[:1]] != [recipe.seed]:
-        raise RecipeError(
-            f"{path}: teacher_weight wants a first teacher of the recipe's own seed"
-        )
+        raise RecipeError(f"{path}: teacher_weight wants a first teacher of the recipe's own seed")
     return recipe
 
 

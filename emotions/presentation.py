@@ -67,15 +67,21 @@ class Presenter:
         """One ``Presented`` for each row of ``(texts, labels)``."""
         if not len(probabilities):
             return []
-        valences = self._valences(probabilities)
         scores = self._view.scores(probabilities)
-        return [self._row(row, valence) for row, valence in zip(scores, valences, strict=True)]
+        # All rows at once: numpy's calls cost more than their work on a single one.
+        columns = (
+            np.argsort(-scores, axis=1, kind="stable").tolist(),
+            (scores >= self._thresholds).tolist(),
+            np.round(scores.astype(np.float64), DIGITS).tolist(),
+            self._valences(probabilities),
+        )
+        return [self._row(*row) for row in zip(*columns, strict=True)]
 
-    def _row(self, scores: FloatArray, valence: float | None) -> Presented:
+    def _row(
+        self, order: list[int], over: list[bool], rounded: list[float], valence: float | None
+    ) -> Presented:
+        """One row, as lists over the names; *order* has the strongest first."""
         names = self._view.names
-        order = np.argsort(-scores, kind="stable").tolist()
-        over = (scores >= self._thresholds).tolist()
-        rounded = np.round(scores.astype(np.float64), DIGITS).tolist()
         labels = [(names[i], rounded[i]) for i in order if over[i]]
         shown = order[: self._top_k] if self._top_k else range(len(names))
         return Presented(

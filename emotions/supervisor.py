@@ -14,6 +14,7 @@ from django.conf import settings
 
 # In-flight requests have 10 s by default; then a program that hangs is killed.
 GRACE_SECONDS = 20.0
+WAKE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ def run_until_signal(programs: Sequence[Program]) -> int:
     children = [_start(program) for program in programs]
     for child in children:
         threading.Thread(target=_set_after, args=(child, done), daemon=True).start()
-    done.wait()
+    # Python runs a handler when the main thread next wakes; a signal that the kernel gave to
+    # another thread does not wake it.
+    while not done.wait(WAKE_SECONDS):
+        pass
     ended = [child.returncode for child in children if child.poll() is not None]
     _stop_all(children)
     return 0 if signals else next((status for status in ended if status), 0)

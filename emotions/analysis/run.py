@@ -12,8 +12,9 @@ from emotions.analysis.readers import BadRow, Row
 from emotions.presentation import Presenter
 from mlops.inference.classifier import Classifier
 
-# Enough texts that batches of similar length form; at 500 texts/s a row of progress each second.
-CHUNK = 512
+# Sorted by length within a chunk: 512 texts were padded so much that it cost a tenth of the speed.
+# At 500 texts/s an interruption costs at most four seconds of work.
+CHUNK = 2048
 
 
 def rows_score(

@@ -63,15 +63,15 @@ def serving_version() -> Serving:
         NotReadyError: if no version was promoted yet.
     """
     from emotions.engine import Serving
-    from mlops.api import version_folder, version_serving
+    from mlops.api import serving_artifact
     from mlops.inference.errors import NotReadyError
 
     # The caller is a thread of its own that never ends a request.
     close_old_connections()
-    version = version_serving()
-    if version is None:
+    found = serving_artifact()
+    if found is None:
         raise NotReadyError("no version is in production; run manage.py setup")
-    return Serving(version.digest, version_folder(version))
+    return Serving(*found)
 
 
 def _result_cache() -> ResultCache:

@@ -33,6 +33,14 @@ def version_serving() -> ModelVersion | None:
     )
 
 
+def serving_artifact() -> tuple[str, Path] | None:
+    """Digest and folder of what ``version_serving`` means; asked all the time, so two columns."""
+    serving = ModelVersion.objects.filter(status=Status.PRODUCTION).order_by("-promoted_at")
+    for digest, folder in serving.values_list("digest", "folder")[:1]:
+        return digest, settings.MODELS_DIR / folder
+    return None
+
+
 def version_named(name: str) -> ModelVersion:
     """The version that *name* means: ``NAME:NUMBER``, or the latest of ``NAME``.
 

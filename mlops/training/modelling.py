@@ -1,4 +1,4 @@
-"""The pieces of a training: device, tokeniser, model, its weights for safetensors, group loss."""
+"""The pieces of a training: tokeniser, model, its weights for safetensors, group loss."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ from transformers import BertConfig
 from mlops.inference.architecture import MeanPooledBertForSequenceClassification
 from mlops.training.normalization import emoji_as_words
 from mlops.training.recipe import Recipe
-
-
-def device_pick(name: str = "auto") -> torch.device:
-    """*name*, or the best device present: CUDA, then Apple MPS, then CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def tokenizer_load(folder: Path, recipe: Recipe) -> Tokenizer:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from mlops.evaluation.fitting import CrossValidated, cross_validate
 from mlops.inference.architecture import MeanPooledBertForSequenceClassification
+from mlops.inference.torch_backend import device_pick
 from mlops.training.augment import (
     gender_swapped,
     gendered_rows,
@@ -36,7 +37,7 @@ from mlops.training.batches import (
     rows_repeated,
 )
 from mlops.training.data import GroupedTexts, LabelledTexts
-from mlops.training.modelling import device_pick, group_loss, model_create, tokenizer_load
+from mlops.training.modelling import group_loss, model_create, tokenizer_load
 from mlops.training.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
@@ -80,7 +81,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.labels, self.work = recipe, list(labels), work
         self.train, self.dev, self.auxiliary = train, dev, auxiliary
-        self.device = device_pick(device)
+        self.device = torch.device(device_pick(device))
         self.show_progress = show_progress
         self.tokenizer = tokenizer_load(base, recipe)
         self.texts = train.texts + (auxiliary.texts if auxiliary else [])

@@ -230,10 +230,8 @@ class Engine:
         self._failed = (serving.digest, RETRY_LOOKS)
         classifier = Classifier.load(serving.folder, config.runtime)
         limits = BatcherLimits(token_budget=TOKEN_BUDGET, capacity=config.queue_capacity)
-        old, self._loaded = (
-            self._loaded,
-            _Loaded(classifier, Batcher(classifier.predict_encoded, limits)),
-        )
+        old = self._loaded
+        self._loaded = _Loaded(classifier, Batcher(classifier.predict_encoded, limits))
         self._failed, self.error = ("", 0), ""
         logger.info(
             "serving %s %s, digest %s, on %s; loaded in %.1f s",

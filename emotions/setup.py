@@ -58,14 +58,14 @@ def setup(*, admin_email: str, say: Callable[[str], None]) -> SetupResult:
 
 
 def embedded_version() -> ModelVersion:
-    """The int8 export of the embedded model; promoted unless another version serves already."""
+    """The version that serves; the embedded model's int8 export when it is new here."""
     parent = version_register(folder=PRETRAINED)
     child = version_export(version=parent, precision="int8")
     serving = version_serving()
-    # A new release brings a new embedded model; an operator's own choice stays.
-    if serving is None or serving.model_id == child.model_id:
-        version_promote(version=child)
-        return child
+    # A new release brings a new embedded model, once; an operator's later choice stays.
+    is_new = child.promoted_at is None
+    if serving is None or (is_new and serving.model_id == child.model_id):
+        return version_promote(version=child)
     return serving
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from django.conf import settings
@@ -53,7 +54,7 @@ def version_register(*, folder: Path, parent: ModelVersion | None = None) -> Mod
         folder=_location(folder),
         digest=manifest.digest,
         size=_size(folder, manifest),
-        manifest=_manifest_json(manifest),
+        manifest=asdict(manifest),
     )
     action = Action.EXPORTED if parent else Action.REGISTERED
     ModelEvent.objects.create(version=version, action=action)
@@ -167,10 +168,3 @@ def _location(folder: Path) -> str:
 
 def _size(folder: Path, manifest: Manifest) -> int:
     return sum((folder / name).stat().st_size for name in manifest.files)
-
-
-def _manifest_json(manifest: Manifest) -> dict[str, object]:
-    import json
-
-    decoded: dict[str, object] = json.loads(manifest.to_json())
-    return decoded

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from emotions.setup import PRETRAINED, embedded_version
 from mlops.constants import Status
+from mlops.inference.artifact import artifact_verify, artifact_write
 from mlops.inference.errors import ArtifactCorruptError
 from mlops.inference.huggingface import artifact_adopt
 from mlops.models import ModelVersion
@@ -77,6 +79,21 @@ def test_the_database_refuses_a_second_version_in_production(other):
             size=1,
             manifest={},
         )
+
+
+def test_set_up_keeps_a_promotion_of_another_version_of_the_embedded_model(
+    version_folder_int8, tmp_path
+):
+    embedded_version()
+    manifest = replace(artifact_verify(version_folder_int8), version="of the operator")
+
+    def fill(folder):
+        shutil.copytree(version_folder_int8, folder, dirs_exist_ok=True)
+
+    artifact_write(tmp_path / "own", manifest, fill)
+    own = version_promote(version=version_register(folder=tmp_path / "own"))
+    assert embedded_version() == own
+    assert version_serving() == own
 
 
 def test_set_up_keeps_an_operators_own_choice(other):

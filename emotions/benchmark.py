@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from emotions.analysis.partial import Partial
 from emotions.analysis.readers import rows_read, source_of
-from emotions.analysis.run import rows_score
+from emotions.analysis.run import rows_keep
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import output_write
 from mlops.inference.classifier import TOKEN_BUDGET, Classifier, budget_batches
@@ -77,8 +77,7 @@ def _analyze(classifier: Classifier, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         partial_path = Path(folder) / "out.jsonl.partial"
         with Partial(partial_path, {}, resume=False) as partial:
-            for chunk in rows_score(rows_read(source), classifier, on_bad=lambda _: None):
-                partial.append(chunk)
+            for chunk in rows_keep(rows_read(source), classifier, partial, on_bad=lambda _: None):
                 for result in chunk:
                     summary.add(result)
             output_write(Path(folder) / "out.jsonl", partial.results(), classifier.manifest.labels)

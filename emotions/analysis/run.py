@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emotions.analysis.partial import Partial
 from emotions.analysis.readers import BadRow, Row
 from emotions.presentation import Presenter
 from mlops.inference.classifier import Classifier
@@ -25,6 +26,20 @@ def rows_score(
     good = _good(rows, on_bad)
     while chunk := list(islice(good, CHUNK)):
         yield _scored(chunk, classifier, presenter)
+
+
+def rows_keep(
+    rows: Iterable[Row | BadRow],
+    classifier: Classifier,
+    partial: Partial,
+    *,
+    on_bad: Callable[[BadRow], None],
+) -> Iterator[list[dict[str, Any]]]:
+    """As ``rows_score`` for the rows after those in *partial*; a chunk is kept, then given out."""
+    rest = (row for row in rows if row.number > partial.last_row)
+    for chunk in rows_score(rest, classifier, on_bad=on_bad):
+        partial.append(chunk)
+        yield chunk
 
 
 def _good(rows: Iterable[Row | BadRow], on_bad: Callable[[BadRow], None]) -> Iterator[Row]:

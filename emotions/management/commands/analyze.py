@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,12 @@ from emotions.analysis.plot import summary_plot
 from emotions.analysis.readers import (
     BadRow,
     InputError,
-    Row,
     Source,
     rows_count,
     rows_read,
     source_of,
 )
-from emotions.analysis.run import rows_score
+from emotions.analysis.run import rows_keep, rows_score
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import OutputError, output_check, output_write
 from emotions.apps import cores, runtime_options, serving_version
@@ -90,10 +88,8 @@ class Command(BaseCommand):
             run = {**_identity(source), "model": classifier.digest}
             with Partial(path, run, resume=options["resume"]) as partial:
                 _advance(summary, progress, partial.results())
-                rest = _after(rows_read(source), partial.last_row)
                 try:
-                    for chunk in rows_score(rest, classifier, on_bad=on_bad):
-                        partial.append(chunk)
+                    for chunk in rows_keep(rows_read(source), classifier, partial, on_bad=on_bad):
                         _advance(summary, progress, chunk)
                 except KeyboardInterrupt:
                     progress.close()
@@ -126,10 +122,6 @@ def _identity(source: Source) -> dict[str, Any]:
         "column": source.column,
         "header": source.header,
     }
-
-
-def _after(rows: Iterator[Row | BadRow], last: int) -> Iterator[Row | BadRow]:
-    return (row for row in rows if row.number > last)
 
 
 def _advance(summary: Summary, progress: Any, results: Any) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -63,6 +65,30 @@ def seconds(name: str, default: float) -> float:
         result = 0.0
     if not 0 < result < float("inf"):
         raise ImproperlyConfigured(f"{name}={value!r}: expected a positive number of seconds")
+    return result
+
+
+def fraction(name: str, default: float) -> float:
+    """A number above 0, at most 1."""
+    value = text(name, str(default))
+    try:
+        result = float(value)
+    except ValueError:
+        result = 0.0
+    if not 0 < result <= 1:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected a number above 0, at most 1")
+    return result
+
+
+def mapping(name: str) -> dict[str, Any]:
+    """A JSON object; an empty one where the variable is unset."""
+    value = text(name, "{}")
+    try:
+        result = json.loads(value)
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected a JSON object")
     return result
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import dj_database_url
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from config import __version__, env
 
@@ -35,6 +36,8 @@ INSTALLED_APPS = [
     "emotions",
     "mlops",
     "accounts",
+    # Before the admin: its templates and its site take the place of Django's.
+    "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -53,25 +56,29 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     # First, so that its clock covers everything else.
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "config.common.metrics.HttpMetricsMiddleware",
     "config.common.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Static files from the same process: one command serves the whole product.
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.common.middleware.ContentSecurityPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    # After the headers that every answer has, before anything that costs.
+    "config.common.admission.AdmissionMiddleware",
+    # Django's own; calls with a key or a token pass them by.
+    "config.common.browser.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.common.browser.CsrfViewMiddleware",
+    "config.common.browser.AuthenticationMiddleware",
+    "config.common.browser.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # RateLimit headers and usage; two comparisons for what is not the API.
     "accounts.middleware.ApiCallMiddleware",
     # Turns a locked-out log-in to the admin into 429; one look at an attribute otherwise.
     "axes.middleware.AxesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
+# Looks for Django's own CSRF middleware by name; ours is a subclass of it.
+SILENCED_SYSTEM_CHECKS = ["security.W003"]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [
@@ -89,14 +96,36 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
+# --- Admin -------------------------------------------------------------------------------------
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Valence",
+    "SITE_HEADER": "Valence",
+    "SITE_ICON": lambda _: static("emotions/icon.svg"),
+    "STYLES": [lambda _: static("mlops/admin.css")],
+    # Shades of the icon's blue: lightness and strength of each step.
+    "COLORS": {
+        "primary": {
+            str(step): f"oklch({lightness}% {chroma} 260)"
+            for step, lightness, chroma in (
+                *((50, 97, 0.014), (100, 93, 0.032), (200, 88, 0.059), (300, 81, 0.105)),
+                *((400, 70, 0.130), (500, 60, 0.140), (600, 48, 0.130), (700, 40, 0.115)),
+                *((800, 36, 0.100), (900, 31, 0.085), (950, 24, 0.065)),
+            )
+        }
+    },
+}
+
 # --- Database ----------------------------------------------------------------------------------
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'valence.sqlite3'}")
 try:
-    # Ten minutes: a connection per request would cost more than the request.
-    _database = dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
+    # A connection lives as long as its request: calls with a known key open none, and a hundred
+    # threads that each kept one would be more than PostgreSQL admits.
+    _database = dj_database_url.parse(DATABASE_URL, conn_max_age=0)
 except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError) as error:
     raise ImproperlyConfigured(f"DATABASE_URL: {error}") from error
 if "sqlite" in _database["ENGINE"]:
+    # A file may stay open.
+    _database["CONN_MAX_AGE"] = 600
     _database["OPTIONS"] = {
         # Readers and the one writer do not block each other; a writer waits instead of failing.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -145,6 +174,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+# Who logs in without having asked for a page; Django's own default does not exist here.
+LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = [
     # First, so that a locked-out address or account costs no password hash.
     "axes.backends.AxesStandaloneBackend",
@@ -255,33 +286,95 @@ SPECTACULAR_SETTINGS = {
     # Names for the enumerations of the one error shape.
     "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
     "ENUM_NAME_OVERRIDES": {
-        name: f"drf_standardized_errors.openapi_serializers.{name}.choices"
-        for name in (
-            *("ValidationErrorEnum", "ClientErrorEnum", "ServerErrorEnum"),
-            *(f"ErrorCode{code}Enum" for code in (401, 403, 404, 405, 406, 415, 429, 500)),
-        )
+        "LogFormatEnum": "mlops.log.constants.ExportFormat.choices",
+        "ModelFormatEnum": "mlops.constants.Format.choices",
+        "ModelStatusEnum": "mlops.constants.Status.choices",
+        "ModelJobStatusEnum": "mlops.constants.JobStatus.choices",
+        "ModelPrecisionEnum": "mlops.constants.Precision.choices",
+        **{
+            name: f"drf_standardized_errors.openapi_serializers.{name}.choices"
+            for name in (
+                *("ValidationErrorEnum", "ClientErrorEnum", "ServerErrorEnum"),
+                *(f"ErrorCode{code}Enum" for code in (401, 403, 404, 405, 406, 415, 429, 500)),
+            )
+        },
     },
 }
 
 # --- Inference ---------------------------------------------------------------------------------
 # Where exported and registered models live.
 MODELS_DIR = Path(env.text("MODELS_DIR", str(DATA_DIR / "models")))
+# A class for files that all hosts share, and its arguments as JSON; MODELS_DIR is its cache then.
+MODELS_STORAGE = env.text("MODELS_STORAGE", "mlops.storage.LocalModels")
+MODELS_STORAGE_OPTIONS = env.mapping("MODELS_STORAGE_OPTIONS")
+# Where the admin and the API look for local folders: whoever may register must not read the disk.
+MODELS_IMPORT_DIR = Path(env.text("MODELS_IMPORT_DIR", str(DATA_DIR / "import")))
+# Of an uploaded archive, and four times as much unpacked; a large encoder takes 1.5 GB.
+MODELS_UPLOAD_MB = env.number("MODELS_UPLOAD_MB", 1024, minimum=1)
+UPLOAD_LIMIT = MODELS_UPLOAD_MB * 1_000_000
+# Straight to the disk: an archive has no place in memory.
+FILE_UPLOAD_HANDLERS = ["config.common.uploads.LimitedUploadHandler"]
+# Largest change of a probability that is still the same model. fp32 differs by rounding only;
+# int8 moves single probabilities by some points while metrics stay.
+EXPORT_TOLERANCE = {
+    "fp32": env.fraction("EXPORT_TOLERANCE_FP32", 1e-4),
+    "fp16": env.fraction("EXPORT_TOLERANCE_FP16", 0.02),
+    "int8": env.fraction("EXPORT_TOLERANCE_INT8", 0.2),
+}
 # The best device present; "cpu", "cuda" or "mps" to insist.
 INFERENCE_DEVICE = env.choice("INFERENCE_DEVICE", "auto", ("auto", "cpu", "cuda", "mps"))
-# Threads of one forward pass; 0 divides the cores among the worker processes.
+# Cores for the model in each process; 0 divides those of the machine among the processes.
 INFERENCE_THREADS = env.number("INFERENCE_THREADS", 0)
 # torch.compile for safetensors versions: slower to start, faster on a GPU.
 INFERENCE_COMPILE = env.flag("INFERENCE_COMPILE", default=False)
-# Server processes; 0 means one for every two cores, each with a thread of inference per core.
+# Server processes; 0 means one for every two cores, each with a lane of inference per core.
 WORKERS = env.number("WORKERS", 0)
+# Versions that callers may pin beside those that serve; each takes its memory and threads.
+PINNED_VERSIONS = env.number("PINNED_VERSIONS", 2)
+# Requests that may wait for their turn in each process: a quarter of a second for single texts.
+# Whoever comes after them is told to come again, instead of waiting without end.
+REQUEST_LINE = env.number("REQUEST_LINE", 80, minimum=0)
 # Texts that may wait; at 500 texts/s a core this is about the deadline's worth of work.
 INFERENCE_QUEUE = env.number("INFERENCE_QUEUE", 2000, minimum=100)
 # Seconds after which a request is answered 504 instead of kept waiting.
 INFERENCE_DEADLINE = env.seconds("INFERENCE_DEADLINE", 10.0)
-# Results kept in each process; an entry takes about 400 bytes.
+# Results kept in each process; an entry takes about 850 bytes.
 RESULT_CACHE_SIZE = env.number("RESULT_CACHE_SIZE", 10_000)
 # A day: an emotion does not change, but a forgotten version should leave Redis by itself.
 RESULT_CACHE_SECONDS = env.number("RESULT_CACHE_SECONDS", 86_400, minimum=1)
+
+# --- Request log -------------------------------------------------------------------------------
+# Predictions wait here until they are in the database; on a disk of this host.
+LOG_SPOOL_DIR = Path(env.text("LOG_SPOOL_DIR", str(DATA_DIR / "spool")))
+# What the spool may hold, about 3 million predictions: then shadow rows go and bulk work waits.
+LOG_SPOOL_BYTES = env.number("LOG_SPOOL_BYTES", 1_000_000_000, minimum=1_000_000)
+# How long predictions gather before they are written together.
+LOG_COMMIT_SECONDS = env.seconds("LOG_COMMIT_SECONDS", 1.0)
+# Texts are other people's words: by default only a keyed hash tells equal ones.
+TEXT_LOGGING = env.choice("TEXT_LOGGING", "hash", ("none", "hash", "redacted", "full"))
+# "1:first,2:second" of 32 characters or more: the highest encrypts kept texts, all decrypt.
+LOG_TEXT_KEYS = env.secret("LOG_TEXT_KEYS", str)
+# Apart from SECRET_KEY once that is changed: old rows are found by hashes under this.
+LOG_HASH_SECRET = env.secret("LOG_HASH_SECRET", lambda: SECRET_KEY)
+
+# --- Rollouts ----------------------------------------------------------------------------------
+# Texts that may wait for shadow arms in each process; more are dropped and counted.
+SHADOW_QUEUE = env.number("SHADOW_QUEUE", 500, minimum=1)
+# Gets a POST when a guardrail stops an arm.
+GUARDRAIL_WEBHOOK = env.secret("GUARDRAIL_WEBHOOK", str)
+# Months that stay in the database, this one not counted; older ones become Parquet files. 0: all.
+LOG_RETENTION_MONTHS = env.number("LOG_RETENTION_MONTHS", 12)
+# Months whose partitions are made before anybody needs them.
+LOG_PARTITIONS_AHEAD = env.number("LOG_PARTITIONS_AHEAD", 3, minimum=1)
+# Above these a comparison with the reference window raises an event; the usual words for
+# the index are "stable" up to 0.1 and "shifted" from 0.2 on.
+DRIFT_PSI = env.fraction("DRIFT_PSI", 0.2)
+DRIFT_JS = env.fraction("DRIFT_JS", 0.1)
+DRIFT_UNKNOWN_SHARE = env.fraction("DRIFT_UNKNOWN_SHARE", 0.02)
+# Days before the compared one; the reference ends where the window begins.
+DRIFT_REFERENCE_DAYS = env.number("DRIFT_REFERENCE_DAYS", 28, minimum=1)
+# Fewer documents say nothing about a distribution of 28 labels.
+DRIFT_MIN_DOCUMENTS = env.number("DRIFT_MIN_DOCUMENTS", 1_000, minimum=1)
 
 # --- Background work ---------------------------------------------------------------------------
 # Without a broker kombu's filesystem transport: a real worker with nothing to install.
@@ -304,13 +397,28 @@ CELERY_TASK_IGNORE_RESULT = True
 # The worker logs as everything does: with the redaction below.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Every round may run twice and on several hosts: each finds its work done.
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    "guardrails": {
+        "task": "mlops.tasks.guardrails_task",
+        "schedule": 60.0,
+        # One that could not run in time is not made up for: the next looks at the same rows.
+        "options": {"expires": 55.0},
+    },
+    "request-log": {"task": "mlops.tasks.log_maintain_task", "schedule": timedelta(days=1)},
+    "drift": {"task": "mlops.tasks.drift_task", "schedule": timedelta(hours=1)},
+}
 
 # --- Static files, time, language --------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+# Exports and archives; not served: downloads pass through the API.
+MEDIA_ROOT = DATA_DIR / "files"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # Artifacts, data sets and uploads; any Django storage serves where hosts share no disk.
+    "models": {"BACKEND": MODELS_STORAGE, "OPTIONS": MODELS_STORAGE_OPTIONS},
 }
 WHITENOISE_USE_FINDERS = DEBUG
 USE_TZ = True

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", pages.start, name="start"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("emotions.urls")),
+    path("api/v1/", include("mlops.urls")),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
@@ -25,7 +26,6 @@ urlpatterns = [
     path("metrics", ExportToDjangoView, name="metrics"),
 ]
 
-admin.site.site_header = admin.site.site_title = "Valence"
 admin.site.index_title = "Operations"
 
 handler400 = "config.common.errors.bad_request"

@@ -16,7 +16,8 @@ def error_body(kind: str, code: str, detail: str) -> dict[str, Any]:
     return {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}
 
 
-def _answer(status: int, kind: str, code: str, detail: str) -> HttpResponse:
+def error_answer(status: int, kind: str, code: str, detail: str) -> HttpResponse:
+    """An answer in the one error shape."""
     body = orjson.dumps(error_body(kind, code, detail))
     return HttpResponse(body, status=status, content_type="application/json")
 
@@ -24,14 +25,16 @@ def _answer(status: int, kind: str, code: str, detail: str) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """``handler400``: for instance a host that is not allowed."""
     if request.path.startswith(API_PREFIX):
-        return _answer(400, "client_error", "bad_request", "The request could not be understood.")
+        return error_answer(
+            400, "client_error", "bad_request", "The request could not be understood."
+        )
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """``handler403``."""
     if request.path.startswith(API_PREFIX):
-        return _answer(403, "client_error", "permission_denied", "This is not allowed.")
+        return error_answer(403, "client_error", "permission_denied", "This is not allowed.")
     return defaults.permission_denied(request, exception)
 
 
@@ -39,7 +42,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """``handler404``."""
     if request.path.startswith(API_PREFIX):
         detail = f"There is no endpoint {request.path}; GET /api/v1/schema/ lists them all."
-        return _answer(404, "client_error", "not_found", detail)
+        return error_answer(404, "client_error", "not_found", detail)
     return defaults.page_not_found(request, exception)
 
 
@@ -47,5 +50,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """``handler500``; the log has the cause under the request's id."""
     if request.path.startswith(API_PREFIX):
         detail = "Something failed on our side. Quote the X-Request-ID header when you report it."
-        return _answer(500, "server_error", "error", detail)
+        return error_answer(500, "server_error", "error", detail)
     return defaults.server_error(request)

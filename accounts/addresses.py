@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -26,6 +27,12 @@ def client_address(request: HttpRequest | Request) -> str:
     if forwarded:
         chain = [part.strip() for part in str(forwarded).split(",")]
         address = chain[-min(proxies, len(chain))]
+    return _canonical(address)
+
+
+# A client's requests come from the same address, one after the other.
+@lru_cache(maxsize=4096)
+def _canonical(address: str) -> str:
     try:
         parsed = ip_address(_PORT.sub(r"\1\2", address))
     except ValueError:

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -16,7 +17,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from rest_framework_simplejwt.token_blacklist import admin as _registers_first  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import audit
 from accounts.calls import call_of
@@ -25,16 +28,18 @@ from accounts.models import ApiKey, AuditEvent, Tier, Usage, User
 from accounts.selectors import usage_daily
 from accounts.serializers import DEFAULT_GRACE_SECONDS
 from accounts.services import api_key_create, api_key_revoke, api_key_rotate
+from config.common.admin import ModelAdmin, ReadOnlyAdmin
 
 SPARKLINE_DAYS = 14
 
 # Spent tokens are the blacklist's own business; people look at users and the audit trail.
-for _model in (OutstandingToken, BlacklistedToken):
+# Django's page of groups comes back below, in the house style.
+for _model in (OutstandingToken, BlacklistedToken, Group):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
 
 
-class AuditedAdmin(admin.ModelAdmin[Any]):
+class AuditedAdmin(ModelAdmin[Any]):
     """Adds a line to the audit trail for each row that a person changes."""
 
     def save_model(
@@ -64,26 +69,8 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
         audit.record(action, actor=actor_of(request), target=obj, request=request, **detail)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows that services write and people only read."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Written by services."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """History does not change."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nor does it end."""
-        return False
-
-
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin[User]):
+class UserAdmin(DjangoUserAdmin[User], AuditedAdmin):
     """Django's own user admin, by e-mail address."""
 
     ordering = ("email",)
@@ -92,6 +79,8 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin[User]):
     list_select_related = ("tier",)
     search_fields = ("email", "name")
     readonly_fields = ("created_at", "last_login", "email_verified_at")
+    form = UserChangeForm
+    add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     fieldsets = (
         (None, {"fields": ("email", "name", "password", "tier")}),
@@ -130,6 +119,11 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin[User]):
         return response
 
 
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, AuditedAdmin):
+    """Roles, and whatever groups an operator adds."""
+
+
 @admin.register(Tier)
 class TierAdmin(AuditedAdmin):
     """Limits; a change is in effect within two seconds."""
@@ -142,6 +136,7 @@ class TierAdmin(AuditedAdmin):
         "characters_per_text",
         "bulk_job_rows",
         "concurrent_jobs",
+        "text_logging",
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> Any:

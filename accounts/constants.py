@@ -26,13 +26,24 @@ class Role(models.TextChoices):
 
 
 ALL_SCOPES: frozenset[str] = frozenset(Scope.values)
-_MEMBER = frozenset({Scope.EMOTIONS_READ, Scope.EMOTIONS_WRITE, Scope.JOBS, Scope.MODELS_READ})
+_MEMBER = frozenset(
+    {
+        Scope.EMOTIONS_READ,
+        Scope.EMOTIONS_WRITE,
+        Scope.JOBS,
+        Scope.MODELS_READ,
+        # Their own predictions; those of others need the right to view them.
+        Scope.LOGS_READ,
+    }
+)
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.VIEWER: frozenset({Scope.EMOTIONS_READ, Scope.MODELS_READ}),
-    Role.OPERATOR: _MEMBER | {Scope.MODELS_WRITE, Scope.LOGS_READ},
+    Role.OPERATOR: _MEMBER | {Scope.MODELS_WRITE},
     Role.OWNER: ALL_SCOPES,
 }
 
+# What the request log may keep of a text, from least to most.
+TEXT_LOGGING = ("none", "hash", "redacted", "full")
 # The tier of first administrators and of other superusers.
 INTERNAL_TIER = "internal"
 # More keys than this is a script gone wrong; it also keeps the list on one page.

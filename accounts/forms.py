@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from accounts.constants import Scope
 from accounts.models import ApiKey, User
@@ -15,7 +16,7 @@ from accounts.services import api_key_check, networks_clean, scopes_check, user_
 class LinesField(forms.CharField):
     """A list, one entry a line."""
 
-    widget = forms.Textarea(attrs={"rows": 3, "cols": 40})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
 
     def prepare_value(self, value: Any) -> Any:
         """The list as lines."""
@@ -34,7 +35,9 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
     """A key's name, reach and end; never its secret."""
 
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, widget=forms.CheckboxSelectMultiple, initial=Scope.EMOTIONS_READ
+        choices=Scope.choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        initial=Scope.EMOTIONS_READ,
     )
     allowed_networks = LinesField(
         required=False, help_text="One a line, such as 192.0.2.0/24. Empty: from anywhere."

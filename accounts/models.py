@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.constants import INTERNAL_TIER, default_tier
+from accounts.constants import INTERNAL_TIER, TEXT_LOGGING, default_tier
 
 _POSITIVE = (MinValueValidator(1),)
 
@@ -27,6 +27,12 @@ class Tier(models.Model):
     characters_per_text = models.PositiveIntegerField(validators=_POSITIVE)
     bulk_job_rows = models.PositiveIntegerField(validators=_POSITIVE)
     concurrent_jobs = models.PositiveIntegerField(validators=_POSITIVE)
+    text_logging = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=[(each, each) for each in TEXT_LOGGING],
+        help_text="What the request log keeps of texts; empty: what TEXT_LOGGING says.",
+    )
 
     class Meta:
         ordering = ("documents_per_minute", "name")
@@ -101,6 +107,12 @@ class ApiKey(models.Model):
     pepper_number = models.PositiveSmallIntegerField(editable=False)
     scopes = models.JSONField(default=list)
     allowed_networks = models.JSONField(default=list, blank=True)
+    # Names a version of another app's; who sets it makes sure that there is one.
+    pinned_model = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="NAME:NUMBER of the version that answers this key, whatever rollouts say.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"

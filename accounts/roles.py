@@ -24,7 +24,9 @@ _ACCOUNTS = Q(content_type__app_label__in=("accounts", "auth", "axes"))
 RULES: dict[str, Q] = {
     Role.VIEWER: _VIEW & ~_ACCOUNTS,
     Role.OPERATOR: (_VIEW | _CHANGE) & ~_ACCOUNTS,
-    Role.OWNER: _VIEW | _CHANGE | Q(codename__startswith="delete_"),
+    Role.OWNER: (
+        _VIEW | _CHANGE | Q(codename__startswith="delete_") | Q(codename__startswith="force_")
+    ),
 }
 # Never lent out: Django's own plumbing, and groups, with which anybody could raise themselves.
 _NEVER = ("admin", "auth", "contenttypes", "sessions", "token_blacklist")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -37,12 +37,6 @@ def key_changeable(*, user: User, lookup_id: str) -> ApiKey:
     if key is None:
         raise Http404
     return key
-
-
-def usage_since(*, user: User, days: int) -> tuple[date, list[Usage]]:
-    """The usage of the last *days* days (UTC), today included, and the first of them."""
-    since = datetime.now(UTC).date() - timedelta(days=days - 1)
-    return since, list(Usage.objects.filter(user=user, day__gte=since))
 
 
 def usage_daily(keys: Iterable[str], *, days: int) -> dict[str, list[int]]:

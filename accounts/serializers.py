@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.constants import MAX_GRACE_SECONDS, Scope
-from accounts.models import ApiKey, Tier, Usage
+from accounts.models import ApiKey, Tier
 from config.common.serializers import StrictSerializer
 
 # A JWT of ours has about 400 characters.
@@ -173,28 +173,6 @@ class MeSerializer(serializers.Serializer[Any]):
     roles = serializers.ListField(child=serializers.CharField())
     tier = TierSerializer()
     credential = CredentialSerializer()
-
-
-class UsageRowSerializer(serializers.ModelSerializer[Usage]):
-    """One day, key and model. ``key`` is empty for tokens and browser sessions."""
-
-    class Meta:
-        model = Usage
-        fields = ("day", "key", "model", "requests", "documents")
-
-
-class UsageSerializer(serializers.Serializer[Any]):
-    """Documents of the last days, newest first."""
-
-    since = serializers.DateField()
-    documents = serializers.IntegerField()
-    usage = UsageRowSerializer(many=True)
-
-
-class UsageQuerySerializer(StrictSerializer):
-    """How far back."""
-
-    days = serializers.IntegerField(min_value=1, max_value=366, default=30)
 
 
 class KeyQuerySerializer(StrictSerializer):

@@ -14,7 +14,6 @@ urlpatterns = [
     path("auth/register/", auth.RegisterView.as_view(), name="register"),
     path("auth/verify-email/", auth.VerifyEmailView.as_view(), name="verify-email"),
     path("me/", keys.MeView.as_view(), name="me"),
-    path("me/usage/", keys.UsageView.as_view(), name="usage"),
     path("keys/", keys.KeysView.as_view(), name="keys"),
     path("keys/<str:lookup_id>/rotate/", keys.KeyRotateView.as_view(), name="key-rotate"),
     path("keys/<str:lookup_id>/revoke/", keys.KeyRevokeView.as_view(), name="key-revoke"),

@@ -42,27 +42,6 @@ class MeView(APIView):
         return Response(body)
 
 
-class UsageView(APIView):
-    """``GET /api/v1/me/usage/``."""
-
-    @extend_schema(
-        operation_id="me_usage",
-        parameters=[serializers.UsageQuerySerializer],
-        responses=serializers.UsageSerializer,
-        tags=["me"],
-    )
-    def get(self, request: Request) -> Response:
-        """Your documents by day, key and model; a few seconds behind."""
-        query = validated(serializers.UsageQuerySerializer, request.query_params.dict())
-        since, rows = selectors.usage_since(user=user_of(request), days=query["days"])
-        body = {
-            "since": since,
-            "documents": sum(row.documents for row in rows),
-            "usage": serializers.UsageRowSerializer(rows, many=True).data,
-        }
-        return Response(body)
-
-
 class KeysView(APIView):
     """``/api/v1/keys/``."""
 

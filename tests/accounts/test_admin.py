@@ -195,6 +195,7 @@ def test_log_in_and_failure_are_in_the_audit_trail(server, person, connect):
             "password": password,
             "csrfmiddlewaretoken": client.cookies["csrftoken"],
         }
-        client.post("/admin/login/", data=form)
+        answer = client.post("/admin/login/", data=form)
+    assert answer.headers["location"] == "/admin/"
     actions = AuditEvent.objects.filter(target=user.email).order_by("id")
     assert [event.action for event in actions][-2:] == ["login_failed", "login"]

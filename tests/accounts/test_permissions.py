@@ -35,6 +35,7 @@ ACTORS = (
     "revoked key",
 )
 API = "/api/v1/"
+NO_ID = "019a0000-0000-7000-8000-000000000000"
 
 
 def statuses(*codes: int) -> dict[str, int]:
@@ -49,9 +50,18 @@ SCOPED = statuses(401, 200, 200, 200, 200, 200, 403, 401, 401)
 PEOPLE = statuses(401, 200, 200, 200, 200, 200, 403, 401, 401)
 # An empty body again: 400 is as far as the allowed ones get.
 PEOPLE_POST = statuses(401, 400, 400, 400, 400, 400, 403, 401, 401)
+# A viewer reads models, not the log; nobody has the row that the id names.
+LOGS = statuses(401, 403, 200, 200, 200, 200, 403, 401, 401)
+LOGS_POST = statuses(401, 403, 400, 400, 400, 400, 403, 401, 401)
+LOGS_NOTHING = statuses(401, 403, 404, 404, 404, 404, 403, 401, 401)
 # The member's key; the owner manages everybody's.
 MEMBERS_KEY = statuses(401, 404, 400, 404, 404, 400, 403, 401, 401)
 MEMBERS_KEY_REVOKE = statuses(401, 404, 200, 404, 404, 200, 403, 401, 401)
+# Rollouts: everybody who reads models reads them, operators and owners change them.
+OPERATORS_POST = statuses(401, 403, 403, 403, 400, 400, 403, 401, 401)
+SCOPED_QUERY = statuses(401, 400, 400, 400, 400, 400, 403, 401, 401)
+NO_ROLLOUT = statuses(401, 404, 404, 404, 404, 404, 403, 401, 401)
+NO_ROLLOUT_POST = statuses(401, 403, 403, 403, 404, 404, 403, 401, 401)
 
 TABLE: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/"): PUBLIC,
@@ -71,15 +81,47 @@ TABLE: dict[tuple[str, str], dict[str, int]] = {
     ("POST", f"{API}auth/verify-email/"): LOGIN,
     ("GET", f"{API}me/"): ANYBODY_VALID,
     ("GET", f"{API}me/usage/"): ANYBODY_VALID,
+    ("GET", f"{API}predictions/"): LOGS,
+    ("GET", f"{API}predictions/exports/"): LOGS,
+    ("POST", f"{API}predictions/exports/"): LOGS_POST,
+    ("GET", f"{API}predictions/exports/<uuid:export_id>/"): LOGS_NOTHING,
+    ("GET", f"{API}predictions/exports/<uuid:export_id>/file/"): LOGS_NOTHING,
+    ("GET", f"{API}predictions/<uuid:prediction_id>/"): LOGS_NOTHING,
     ("GET", f"{API}keys/"): PEOPLE,
     ("POST", f"{API}keys/"): PEOPLE_POST,
     ("POST", f"{API}keys/<str:lookup_id>/rotate/"): MEMBERS_KEY,
     ("POST", f"{API}keys/<str:lookup_id>/revoke/"): MEMBERS_KEY_REVOKE,
+    ("GET", f"{API}rollouts/"): SCOPED,
+    ("POST", f"{API}rollouts/"): OPERATORS_POST,
+    ("GET", f"{API}rollouts/plan/"): SCOPED_QUERY,
+    ("GET", f"{API}rollouts/<slug:name>/"): NO_ROLLOUT,
+    ("GET", f"{API}rollouts/<slug:name>/report/"): NO_ROLLOUT,
+    ("POST", f"{API}rollouts/<slug:name>/start/"): NO_ROLLOUT_POST,
+    ("POST", f"{API}rollouts/<slug:name>/ramp/"): OPERATORS_POST,
+    ("POST", f"{API}rollouts/<slug:name>/pause/"): NO_ROLLOUT_POST,
+    ("POST", f"{API}rollouts/<slug:name>/resume/"): NO_ROLLOUT_POST,
+    ("POST", f"{API}rollouts/<slug:name>/conclude/"): NO_ROLLOUT_POST,
+    ("GET", f"{API}models/"): SCOPED,
+    ("POST", f"{API}models/"): OPERATORS_POST,
+    ("GET", f"{API}models/compare/"): SCOPED_QUERY,
+    ("GET", f"{API}models/jobs/<int:job_id>/"): NO_ROLLOUT,
+    ("GET", f"{API}models/<slug:name>/<int:number>/"): NO_ROLLOUT,
+    ("DELETE", f"{API}models/<slug:name>/<int:number>/"): NO_ROLLOUT_POST,
+    **{
+        ("POST", f"{API}models/<slug:name>/<int:number>/{action}/"): NO_ROLLOUT_POST
+        for action in (
+            *("promote", "rollback", "validate", "archive", "restore"),
+            *("alias", "export", "evaluate"),
+        )
+    },
+    ("POST", f"{API}keys/<str:lookup_id>/pin/"): OPERATORS_POST,
+    ("POST", f"{API}feedback/"): statuses(401, 403, 400, 400, 400, 400, 403, 401, 401),
 }
 # Rotating needs a body that cannot work, so that one actor's success does not spoil the next's.
 BODIES: dict[str, Any] = {
     f"{API}emotions/analyze": {"text": "hello"},
     f"{API}keys/<str:lookup_id>/rotate/": {"grace_seconds": -1},
+    f"{API}predictions/exports/": {"format": "xls"},
 }
 
 
@@ -141,6 +183,8 @@ def test_every_endpoint_has_a_row_and_every_row_an_endpoint():
 def test_everybody_gets_as_far_as_the_table_says(cast, members_key, row):
     method, route = row
     path = re.sub("<str:lookup_id>", members_key, route)
+    path = re.sub("<uuid:[a-z_]+>", NO_ID, path).replace("<slug:name>", "none")
+    path = re.sub("<int:[a-z_]+>", "99999", path)
     got = {}
     for actor in ACTORS:
         json = BODIES.get(route, {}) if method != "GET" else None

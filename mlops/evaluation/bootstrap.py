@@ -37,6 +37,35 @@ def f1_intervals(
     return {name: _interval(np.concatenate([part[name] for part in parts])) for name in names}
 
 
+def difference_intervals(
+    candidate: BoolArray,
+    champion: BoolArray,
+    actual: BoolArray,
+    *,
+    level: float = LEVEL,
+    samples: int = SAMPLES,
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the paired differences of macro and micro F1, candidate less champion.
+
+    Args:
+        candidate: decisions ``(texts, labels)``.
+        champion: the other's decisions on the same rows.
+        actual: the truth, same shape.
+        level: the share of resamples inside the interval.
+        samples: how many resamples.
+    """
+    rng = np.random.default_rng(0)
+    everything = np.ones(actual.shape[1], dtype=bool)
+    parts: dict[str, list[FloatArray]] = {"f1_macro": [], "f1_micro": []}
+    for size in _chunks(samples):
+        weights = _weights(rng, len(actual), size)
+        new = _figures(candidate, actual, everything, weights)
+        old = _figures(champion, actual, everything, weights)
+        for name, values in parts.items():
+            values.append(new[name] - old[name])
+    return {name: _interval(np.concatenate(values), level) for name, values in parts.items()}
+
+
 def _figures(
     predicted: BoolArray, actual: BoolArray, supported: BoolArray, weights: FloatArray
 ) -> Mapping[str, FloatArray]:
@@ -63,6 +92,6 @@ def _chunks(samples: int) -> list[int]:
     return [_CHUNK] * full + ([rest] if rest else [])
 
 
-def _interval(values: FloatArray) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+def _interval(values: FloatArray, level: float = LEVEL) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return round(float(low), 4), round(float(high), 4)

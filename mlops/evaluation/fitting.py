@@ -14,6 +14,9 @@ from mlops.evaluation.metrics import BoolArray, FloatArray, calibration_error, f
 FULL_SUPPORT = 30
 # Strength of the pull towards "leave the logit alone"; in units of pseudo-observations.
 CALIBRATION_PRIOR = 10.0
+# How far each label's threshold goes towards the one that is best for all decisions together. On
+# dev this much gives micro-F1 seven thousandths and takes nothing from macro-F1; more takes.
+SHARED_PULL = 0.3
 _NEWTON_STEPS = 25
 _TOLERANCE = 1e-6
 _IDENTITY = np.array([1.0, 0.0])
@@ -59,15 +62,23 @@ def calibration_fit(probabilities: FloatArray, actual: BoolArray) -> Calibration
 
 
 def thresholds_fit(probabilities: FloatArray) -> FloatArray:
-    """The threshold per label that maximises its expected F1, ``(labels,)``.
+    """A threshold per label for the best expected F1, pulled towards the shared one, ``(labels,)``.
 
     For calibrated probabilities the best threshold is half of the F1 that it reaches (Lipton,
     Elkan & Naryanaswamy 2014, arXiv 1402.1892). Expectations over all rows vary far less than
-    counts of a rare label's few positives: with 15 of them, counting is mostly noise.
+    counts of a rare label's few positives: with 15 of them, counting is mostly noise. The shared
+    threshold is the same rule over all labels' decisions, hence for micro-F1.
 
     Args:
         probabilities: calibrated, ``(texts, labels)``.
     """
+    own = _half_expected_f1(probabilities)
+    shared = _half_expected_f1(probabilities.reshape(-1, 1))
+    return own + SHARED_PULL * (shared - own)
+
+
+def _half_expected_f1(probabilities: FloatArray) -> FloatArray:
+    """Half of the highest expected F1 of each column."""
     ordered = -np.sort(-probabilities.astype(np.float64), axis=0)
     chosen = np.arange(1, len(ordered) + 1)[:, None]
     expected = 2 * np.cumsum(ordered, axis=0) / (chosen + ordered.sum(axis=0))

@@ -4,49 +4,61 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlops.evaluation.measure import (
-    Rollups,
-    evaluation_measure,
-    group_measure,
-    group_members,
-)
+from mlops.evaluation.alignment import labels_align
+from mlops.evaluation.datasets import dataset_read
+from mlops.evaluation.measure import Rollups, decisions_measure, group_measure, group_members
 from mlops.evaluation.speed import speed_measure
 from mlops.inference.artifact import file_digest
-from mlops.inference.classifier import Classifier
+from mlops.inference.classifier import Classifier, FloatArray
+from mlops.inference.protocol import Progress
 from mlops.training.auxiliary import grouped_texts_read
-from mlops.training.data import DataFormatError, labelled_texts_read, labels_read
+from mlops.training.data import DataFormatError, labels_read
 
 # The taxonomy by which a file of groups is scored.
 DEFAULT_ROLLUP = "ekman"
+# Seconds at most between two words about progress, and batches that are still full.
+TEXTS_A_PART = 512
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFiles:
-    """A labelled file: GoEmotions' format with *labels*, or CSV with one column per group."""
+    """A labelled file: GoEmotions' format with *labels*, or CSV with one column per group.
+
+    ``names`` takes the place of the label file; ``label_map`` gives the product's name of a label
+    that the file calls otherwise.
+    """
 
     data: Path
     labels: Path | None = None
     rollups: Path | None = None
     rollup: str = DEFAULT_ROLLUP
+    names: Sequence[str] = ()
+    label_map: Mapping[str, str] = field(default_factory=dict)
 
 
-def evaluation_run(classifier: Classifier, files: EvaluationFiles) -> dict[str, Any]:
-    """All figures of *classifier* on *files*.
+def evaluation_run(
+    classifier: Classifier,
+    files: EvaluationFiles,
+    *,
+    outputs: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """All figures of *classifier* on *files*; every row's probabilities go to *outputs*.
 
     Raises:
-        DataFormatError: if a file cannot be read, or its labels are not the model's.
+        DataFormatError: if a file cannot be read, or has none of the model's labels.
     """
     rollups = rollups_read(files.rollups) if files.rollups else {}
-    if files.data.suffix == ".csv":
+    if files.data.suffix == ".csv" and not files.names:
         result = _grouped(classifier, files, rollups)
     else:
-        result = _labelled(classifier, files, rollups)
+        result = _labelled(classifier, files, rollups, outputs, progress)
     return {
         "model": f"{classifier.manifest.name} v{classifier.manifest.version}",
         "digest": classifier.digest,
@@ -86,21 +98,46 @@ def rollups_read(path: Path) -> Rollups:
     return rollups
 
 
-def _labelled(classifier: Classifier, files: EvaluationFiles, rollups: Rollups) -> dict[str, Any]:
-    names = labels_read(files.labels) if files.labels else classifier.manifest.labels
-    data = labelled_texts_read(files.data, len(names))
-    columns = _columns(classifier.manifest.labels, names)
-    probabilities = classifier.predict(data.texts)
+def _labelled(
+    classifier: Classifier,
+    files: EvaluationFiles,
+    rollups: Rollups,
+    outputs: Path | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    names = files.names or (
+        labels_read(files.labels) if files.labels else classifier.manifest.labels
+    )
+    data = dataset_read(files.data, names)
+    shared = labels_align(classifier.manifest.product_labels, names, files.label_map)
     for groups in rollups.values():
-        _members(classifier.manifest.labels, groups)
-    measured = evaluation_measure(
-        probabilities.astype(np.float64),
-        data.targets[:, columns] > 0.5,
-        labels=classifier.manifest.labels,
-        thresholds=classifier.calibrator.thresholds,
+        _members(shared.labels, groups)
+    probabilities = _predicted(classifier, data.texts, progress)
+    scored = shared.scored(probabilities, classifier.calibrator.thresholds, data.targets > 0.5)
+    if outputs:
+        scored.save(outputs)
+    measured = decisions_measure(
+        scored.probabilities.astype(np.float64),
+        scored.predicted,
+        scored.actual,
+        labels=shared.labels,
+        thresholds=shared.thresholds(classifier.calibrator.thresholds),
         rollups=rollups,
     )
-    return {**measured, "speed": speed_measure(classifier, data.texts)}
+    left_out = {"model": shared.model_only, "data": shared.data_only}
+    return {**measured, "left_out": left_out, "speed": speed_measure(classifier, data.texts)}
+
+
+def _predicted(
+    classifier: Classifier, texts: Sequence[str], progress: Progress | None
+) -> FloatArray:
+    """The probabilities of all texts, part by part so that progress can be told."""
+    parts = []
+    for start in range(0, len(texts), TEXTS_A_PART):
+        if progress:
+            progress(start / len(texts), f"{start} of {len(texts)} texts scored")
+        parts.append(classifier.predict(texts[start : start + TEXTS_A_PART]))
+    return np.concatenate(parts)
 
 
 def _grouped(classifier: Classifier, files: EvaluationFiles, rollups: Rollups) -> dict[str, Any]:
@@ -132,11 +169,3 @@ def _members(labels: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Any:
         return group_members(labels, groups)
     except ValueError as error:
         raise DataFormatError(str(error)) from error
-
-
-def _columns(model: Sequence[str], names: Sequence[str]) -> list[int]:
-    """The file's column for each of the model's labels."""
-    missing = sorted(set(model) - set(names))
-    if missing:
-        raise DataFormatError(f"the label file lacks labels of the model: {', '.join(missing)}")
-    return [list(names).index(label) for label in model]

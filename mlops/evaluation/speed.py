@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mlops.evaluation.behaviour.suite import behaviour_texts
 from mlops.inference.classifier import Classifier
 
 # Enough for a steady median, and a few seconds at most.
@@ -23,6 +24,20 @@ def speed_measure(classifier: Classifier, texts: Sequence[str]) -> dict[str, flo
         "latency_median_ms": round(1000 * float(np.median(elapsed)), 3),
         "latency_p95_ms": round(1000 * float(np.quantile(elapsed, 0.95)), 3),
         "texts_per_second": round(len(many) / _seconds(classifier, many), 1),
+    }
+
+
+def speed_compare(classifier: Classifier, other: Classifier) -> dict[str, float | str]:
+    """Latency of both on the same texts, in turn, so that a busy machine is busy for both."""
+    texts = behaviour_texts()[:SINGLE_TEXTS]
+    for each in (classifier, other):
+        each.predict(texts[:10])
+    pairs = [(_seconds(classifier, [text]), _seconds(other, [text])) for text in texts]
+    own, others = np.array(pairs).T
+    return {
+        "digest": other.digest,
+        "median_ratio": round(float(np.median(own) / np.median(others)), 3),
+        "p95_ratio": round(float(np.quantile(own, 0.95) / np.quantile(others, 0.95)), 3),
     }
 
 

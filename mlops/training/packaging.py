@@ -21,7 +21,8 @@ from mlops.evaluation.fitting import (
 )
 from mlops.evaluation.measure import decisions_measure
 from mlops.evaluation.metrics import BoolArray, FloatArray
-from mlops.export.exporter import onnx_export
+from mlops.export.exporter import onnx_export, parity_require
+from mlops.export.options import ExportOptions
 from mlops.inference.artifact import (
     ONNX_NAME,
     SAFETENSORS_NAME,
@@ -33,6 +34,8 @@ from mlops.inference.manifest import Calibration, Manifest
 from mlops.training.data import LabelledTexts
 from mlops.training.modelling import state_tensors
 
+# How far int8 may move a probability of the text it moves most.
+TOLERANCE = 0.2
 # Until they are fitted.
 NEUTRAL_THRESHOLD = 0.5
 
@@ -64,7 +67,8 @@ def artifact_package(
     draft = artifact_write(
         work / "draft", _manifest(package), lambda folder: _fill(package, folder)
     )
-    onnx_export(work / "draft", work / "int8", "int8")
+    report = onnx_export(work / "draft", work / "int8", ExportOptions(), tolerance=TOLERANCE)
+    parity_require(report)
     actual = dev.targets > 0.5
     exported = Classifier.load(work / "int8").predict(dev.texts).astype(np.float64)
     full = Classifier.load(work / "draft").predict(dev.texts).astype(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mlops.behavioural.suite import GROUPS, WORDS, cases_read, pass_rates, suite_run
+from mlops.evaluation.behaviour.suite import GROUPS, WORDS, cases_read, pass_rates, suite_run
 
 # What was promised of the model, in percent. The model card has the measured rates.
 PROMISED = {"negation": 80, "names": 95, "pronouns": 95, "neutral": 85}

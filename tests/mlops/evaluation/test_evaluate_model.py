@@ -92,9 +92,16 @@ def test_an_unknown_model_names_the_registered_ones(evaluate, artifact):
     assert caught.value.returncode == 2
 
 
-def test_labels_that_the_model_has_and_the_file_lacks_are_named(evaluate, artifact, files):
+def test_labels_that_only_one_of_them_has_are_left_out_and_named(evaluate, artifact, files):
     files["labels"].write_text("joy\nanger\nsadness\n")
-    with pytest.raises(CommandError, match="lacks labels of the model: neutral") as caught:
+    result = json.loads(evaluate(artifact, json=True, rollups=None).out)
+    assert [row["label"] for row in result["labels"]] == ["joy", "anger"]
+    assert result["left_out"] == {"model": ["neutral"], "data": ["sadness"]}
+
+
+def test_a_file_without_any_of_the_models_labels_is_refused(evaluate, artifact, files):
+    files["labels"].write_text("spam\nham\nother\n")
+    with pytest.raises(CommandError, match=r"none of the model.s .*give a label map") as caught:
         evaluate(artifact)
     assert caught.value.returncode == 1
 

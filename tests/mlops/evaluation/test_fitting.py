@@ -10,7 +10,7 @@ from mlops.evaluation.fitting import (
     held_out,
     thresholds_fit,
 )
-from mlops.evaluation.metrics import calibration_error, f1_macro
+from mlops.evaluation.metrics import calibration_error, f1_macro, f1_micro
 
 
 @pytest.fixture
@@ -41,6 +41,14 @@ def test_thresholds_are_close_to_the_best_ones(world):
         for c in np.arange(0.1, 0.6, 0.05)
     )
     assert fitted > best - 0.02
+
+
+def test_thresholds_lean_towards_the_one_that_suits_all_decisions_together(world):
+    truth, actual = world
+    fitted = thresholds_fit(truth)
+    alone = np.array([thresholds_fit(truth[:, [label]])[0] for label in range(3)])
+    assert fitted.max() - fitted.min() < alone.max() - alone.min()
+    assert f1_micro(truth >= fitted, actual) > f1_micro(truth >= alone, actual)
 
 
 def test_a_label_without_positives_keeps_a_usable_threshold(world):

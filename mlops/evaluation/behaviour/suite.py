@@ -1,8 +1,8 @@
 """Behavioural checks in the manner of CheckList (Ribeiro et al. 2020, arXiv 2005.04118).
 
 ``cases/CAPABILITY.txt`` holds one case a line: ``expectation | text``, or ``text || other text``
-where two are compared. ``python -m tests.mlops.behavioural.suite FOLDER`` prints the table of the
-model card and every failing case.
+where two are compared. ``python -m mlops.evaluation.behaviour.suite FOLDER`` prints the table of
+the model card and every failing case.
 
 Expectations (``&`` joins several; ``a|b`` means any of these labels; ``@name`` a list below):
 
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlops.inference.classifier import Classifier
+from mlops.inference.classifier import Classifier, FloatArray
 
 CASES = Path(__file__).parent / "cases"
 SWAP_SHIFT = 0.05
@@ -58,6 +58,15 @@ class Case:
     expectation: str
     texts: tuple[str, ...]
 
+    @property
+    def labels(self) -> set[str]:
+        """Every label that the expectation names."""
+        if self.expectation.startswith("swap="):
+            return set()
+        terms = [term.partition("=")[2] for term in self.expectation.split(" & ")]
+        names = [name for term in terms for name in term.split("|") if name]
+        return {label for name in names for label in GROUPS.get(name, name).split("|")}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,6 +80,7 @@ class Outcome:
 
 
 def cases_read() -> list[Case]:
+    """All cases of all capabilities."""
     return [
         _case(path.stem, line)
         for path in sorted(CASES.glob("*.txt"))
@@ -80,7 +90,10 @@ def cases_read() -> list[Case]:
 
 
 def suite_run(classifier: Classifier) -> list[Outcome]:
-    cases = cases_read()
+    """The outcome of every case that is about labels of *classifier*."""
+    cases = cases_applicable(classifier)
+    if not cases:
+        return []
     texts = sorted({text for case in cases for text in case.texts})
     scores = dict(zip(texts, classifier.predict(texts), strict=True))
     return [
@@ -88,6 +101,28 @@ def suite_run(classifier: Classifier) -> list[Outcome]:
         for case in cases
         for outcome in _outcomes(classifier, case, [scores[text] for text in case.texts])
     ]
+
+
+def behaviour_texts() -> list[str]:
+    """The texts of all cases: real sentences of all lengths that ship with the product."""
+    return sorted({text for case in cases_read() for text in case.texts})
+
+
+def cases_applicable(classifier: Classifier) -> list[Case]:
+    """The cases that name no label which the model does not have."""
+    known = set(classifier.manifest.product_labels)
+    return [case for case in cases_read() if case.labels <= known]
+
+
+def pass_rate(classifier: Classifier) -> float | None:
+    """The share of all decisions that are right; None if no case is about the model's labels.
+
+    Cases that only compare scores say nothing about a model without any of the labels.
+    """
+    outcomes = suite_run(classifier)
+    if not any(case.labels for case in cases_applicable(classifier)):
+        return None
+    return sum(outcome.passed for outcome in outcomes) / len(outcomes)
 
 
 def pass_rates(outcomes: Sequence[Outcome]) -> dict[str, tuple[int, int]]:
@@ -106,7 +141,7 @@ def _case(capability: str, line: str) -> Case:
     return Case(capability, expectation, tuple(rest.split(" || ")))
 
 
-def _outcomes(classifier: Classifier, case: Case, scores: list[np.ndarray]) -> list[Outcome]:
+def _outcomes(classifier: Classifier, case: Case, scores: list[FloatArray]) -> list[Outcome]:
     if case.expectation.startswith("swap="):
         return _swaps(classifier, case, scores)
     passed = all(_holds(classifier, term, scores) for term in case.expectation.split(" & "))
@@ -114,7 +149,7 @@ def _outcomes(classifier: Classifier, case: Case, scores: list[np.ndarray]) -> l
     return [Outcome(case.capability, " || ".join(case.texts), case.expectation, passed, found)]
 
 
-def _swaps(classifier: Classifier, case: Case, scores: list[np.ndarray]) -> list[Outcome]:
+def _swaps(classifier: Classifier, case: Case, scores: list[FloatArray]) -> list[Outcome]:
     outcomes = []
     for text, each in zip(case.texts[1:], scores[1:], strict=True):
         shift = np.abs(each - scores[0])
@@ -131,10 +166,10 @@ def _swaps(classifier: Classifier, case: Case, scores: list[np.ndarray]) -> list
     return outcomes
 
 
-def _holds(classifier: Classifier, term: str, scores: list[np.ndarray]) -> bool:
+def _holds(classifier: Classifier, term: str, scores: list[FloatArray]) -> bool:
     kind, _, names = term.partition("=")
     wanted = [
-        classifier.manifest.labels.index(label)
+        classifier.manifest.product_labels.index(label)
         for name in names.split("|")
         if name
         for label in GROUPS.get(name, name).split("|")
@@ -154,7 +189,7 @@ def _holds(classifier: Classifier, term: str, scores: list[np.ndarray]) -> bool:
     raise ValueError(f"unknown expectation {term!r}")
 
 
-def _described(classifier: Classifier, scores: np.ndarray) -> str:
+def _described(classifier: Classifier, scores: FloatArray) -> str:
     best = np.argsort(-scores)[:3]
     over = scores >= classifier.calibrator.thresholds
     return ", ".join(
@@ -163,6 +198,7 @@ def _described(classifier: Classifier, scores: np.ndarray) -> str:
 
 
 def main() -> None:
+    """The table of the model card, and what fails."""
     outcomes = suite_run(Classifier.load(Path(sys.argv[1])))
     for name, (passed, total) in pass_rates(outcomes).items():
         sys.stdout.write(f"| {name} | {total} | {100 * passed / total:.0f} % |\n")

@@ -21,7 +21,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class RuntimeOptions:
     """How to run a model; the defaults suit whatever machine this is.
 
-    ``threads`` = 0 leaves the number to the runtime. ``precision`` "auto" means half precision
+    ``threads`` = 0 means one for each core. ``precision`` "auto" means half precision
     on CUDA and fp32 elsewhere; it concerns the torch backend, an ONNX file has its own.
     """
 
@@ -32,9 +32,10 @@ class RuntimeOptions:
 
 
 class Backend(Protocol):
-    """A loaded model. ``run`` may be called from one thread at a time."""
+    """A loaded model. ``run`` may be called from ``lanes`` threads at a time."""
 
     device: str
+    lanes: int
 
     def run(self, input_ids: IntArray, attention_mask: IntArray) -> FloatArray:
         """Logits ``(batch, labels)`` for token ids and mask, ``(batch, tokens)`` each."""

@@ -1,7 +1,9 @@
 """Continuous batching: while the device is busy the next batch fills; nothing ever waits for one.
 
-One thread owns the model. It sleeps on a condition while there is no work, takes as many queued
-texts as fit the token budget when there is, and isolates a text that makes a batch fail.
+A lane is the right to run one forward pass at a time. While one is free, the thread that asks
+takes it and computes its own texts: no hand-over, no wake-up. Otherwise they queue, and a thread
+of the batcher's takes as many as fit the token budget when a lane comes free. A text that makes
+a batch fail is isolated.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from mlops.inference.errors import (
     DeadlineExceededError,
     InferenceError,
+    InvalidOutputError,
     NotReadyError,
     QueueFullError,
 )
@@ -34,10 +37,14 @@ MAX_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class BatcherLimits:
-    """``token_budget`` is in padded positions per forward pass, ``capacity`` in queued texts."""
+    """``token_budget`` is in padded positions per forward pass, ``capacity`` in queued texts.
+
+    ``lanes`` forward passes may run at a time, for models that allow more than one.
+    """
 
     token_budget: int = 2048
     capacity: int = 2000
+    lanes: int = 1
 
 
 class Ticket:
@@ -69,12 +76,19 @@ class Ticket:
 class Submission:
     """The texts of one request; ``wait()`` blocks until all have an answer or an error."""
 
-    __slots__ = ("_event", "_remaining", "tickets")
+    __slots__ = ("_done", "_remaining", "tickets")
 
     def __init__(self) -> None:
         self.tickets: list[Ticket] = []
         self._remaining = 0
-        self._event = threading.Event()
+        # Held until all are settled; a third of an event's cost, and most are never waited for.
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    @property
+    def settled(self) -> bool:
+        """Whether all tickets have an answer or an error."""
+        return not self._remaining
 
     def add(self, ticket: Ticket) -> None:
         """Await *ticket* as well. The batcher's lock is held."""
@@ -86,15 +100,15 @@ class Submission:
         """One ticket is done. The batcher's lock is held."""
         self._remaining -= 1
         if not self._remaining:
-            self._event.set()
+            self._done.release()
 
     def wait(self, timeout: float) -> bool:
         """Whether all tickets were settled within *timeout* seconds."""
-        return self._event.wait(timeout)
+        return self.settled or self._done.acquire(timeout=max(0.0, timeout))
 
 
 class Batcher:
-    """The bounded queue in front of one model, and the thread that empties it."""
+    """The bounded queue in front of one model, and the threads that empty it."""
 
     def __init__(self, predict: Predict, limits: BatcherLimits | None = None) -> None:
         self._predict = predict
@@ -102,18 +116,45 @@ class Batcher:
         self._condition = threading.Condition()
         self._pending: deque[Ticket] = deque()
         self._in_flight: dict[Hashable, Ticket] = {}
-        self._in_hand: list[Ticket] = []
+        self._free = self._limits.lanes
         self._closed = False
         self.restarts = 0
-        self._thread = self._thread_start()
+        self._threads = {self._thread_start() for _ in range(self._limits.lanes)}
 
     @property
     def depth(self) -> int:
         """Texts that wait for the model."""
         return len(self._pending)
 
-    def submit(self, texts: Mapping[Hashable, EncodedText]) -> Submission:
+    @property
+    def alive(self) -> bool:
+        """Whether any of its threads still runs."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def compute(self, texts: Mapping[Hashable, EncodedText], timeout: float) -> list[Ticket]:
+        """The settled tickets of *texts*, in order. While a lane is free the caller computes.
+
+        Raises:
+            QueueFullError, NotReadyError, DeadlineExceededError: as ``submit`` and ``wait``.
+        """
+        until = time.perf_counter() + timeout
+        submission = self.submit(texts, help_comes=True)
+        late = False
+        while not submission.settled and not late:
+            with self._condition:
+                batch = self._lane_take()
+            if not batch:
+                break
+            self._lane_run(batch)
+            late = time.perf_counter() > until
+        return self._tickets(submission, timeout, until)
+
+    def submit(
+        self, texts: Mapping[Hashable, EncodedText], *, help_comes: bool = False
+    ) -> Submission:
         """Queue *texts* by key; a key that is already in flight is shared, not computed again.
+
+        With *help_comes* the caller is about to take a lane itself.
 
         Raises:
             QueueFullError: if they do not fit; none is queued then.
@@ -135,7 +176,8 @@ class Batcher:
                 submission.add(ticket)
             # Neighbours of similar length keep the padding of a shared batch small.
             self._pending.extend(sorted(fresh, key=lambda ticket: ticket.encoded.cost))
-            self._condition.notify()
+            if not help_comes:
+                self._condition.notify()
         return submission
 
     def wait(self, submission: Submission, timeout: float) -> list[Ticket]:
@@ -144,17 +186,21 @@ class Batcher:
         Raises:
             DeadlineExceededError: after *timeout* seconds; what nobody else awaits is dropped.
         """
-        if not submission.wait(timeout):
+        return self._tickets(submission, timeout, time.perf_counter() + timeout)
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Refuse new texts, finish the queued ones, end the threads."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        for thread in list(self._threads):
+            thread.join(timeout)
+
+    def _tickets(self, submission: Submission, timeout: float, until: float) -> list[Ticket]:
+        if not submission.wait(until - time.perf_counter()):
             self._abandon(submission)
             raise DeadlineExceededError(f"no answer within {timeout:.3g} s")
         return submission.tickets
-
-    def close(self, timeout: float = 30.0) -> None:
-        """Refuse new texts, finish the queued ones, end the thread."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify()
-        self._thread.join(timeout)
 
     def _thread_start(self) -> threading.Thread:
         thread = threading.Thread(target=self._main, name="valence-inference", daemon=True)
@@ -168,20 +214,39 @@ class Batcher:
         except BaseException:
             logger.exception("the inference thread died; a new one takes over")
             with self._condition:
-                self.restarts += 1
-                self._retry_in_hand()
-                self._thread = self._thread_start()
+                self._threads.discard(threading.current_thread())
+                self._threads.add(self._thread_start())
 
     def _loop(self) -> None:
         while True:
             with self._condition:
-                while not self._pending and not self._closed:
+                batch = self._lane_take()
+                while not batch:
+                    if self._closed and not self._pending:
+                        return
                     self._condition.wait()
-                if not self._pending:
-                    return
-                self._in_hand = self._take()
-            self._run(self._in_hand)
-            self._in_hand = []
+                    batch = self._lane_take()
+            self._lane_run(batch)
+
+    def _lane_take(self) -> list[Ticket]:
+        """The next batch and a lane to run it in, or nothing. The lock is held."""
+        batch = self._take() if self._free else []
+        if batch:
+            self._free -= 1
+            if self._free and self._pending:
+                self._condition.notify()
+        return batch
+
+    def _lane_run(self, batch: list[Ticket]) -> None:
+        """Compute *batch* and give the lane back, whatever happens."""
+        try:
+            self._run(batch)
+        finally:
+            with self._condition:
+                self._free += 1
+                self._retry([ticket for ticket in batch if not ticket.done_at])
+                if self._pending or self._closed:
+                    self._condition.notify()
 
     def _take(self) -> list[Ticket]:
         """The oldest tickets that fit the budget together; at least one. The lock is held."""
@@ -212,7 +277,10 @@ class Batcher:
                 self._run(batch[middle:])
                 return
             logger.exception("inference failed for one text")
-            batch[0].error = InferenceError(f"the model failed on this text: {error}")
+            if isinstance(error, InvalidOutputError):
+                batch[0].error = error
+            else:
+                batch[0].error = InferenceError(f"the model failed on this text: {error}")
         else:
             for ticket, row in zip(batch, rows, strict=True):
                 ticket.row = row
@@ -227,9 +295,10 @@ class Batcher:
                 for submission in ticket.waiting:
                     submission.settle_one()
 
-    def _retry_in_hand(self) -> None:
-        unsettled = [ticket for ticket in self._in_hand if not ticket.done_at]
-        self._in_hand = []
+    def _retry(self, unsettled: list[Ticket]) -> None:
+        """Queue again what a dying thread left behind, or give it up. The lock is held."""
+        # Counted before anybody who waits for the tickets can look.
+        self.restarts += bool(unsettled)
         for ticket in reversed(unsettled):
             ticket.attempts += 1
             if ticket.attempts < MAX_ATTEMPTS:
@@ -237,7 +306,8 @@ class Batcher:
         given_up = [ticket for ticket in unsettled if ticket.attempts >= MAX_ATTEMPTS]
         for ticket in given_up:
             ticket.error = InferenceError("the inference thread died on this text")
-        self._settle(given_up, time.perf_counter())
+        if given_up:
+            self._settle(given_up, time.perf_counter())
 
     def _abandon(self, submission: Submission) -> None:
         with self._condition:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +12,23 @@ from numpy.typing import NDArray
 from mlops.inference.artifact import artifact_verify
 from mlops.inference.backends import Backend, RuntimeOptions, backend_load
 from mlops.inference.calibration import Calibrator, activate
-from mlops.inference.errors import InferenceError
+from mlops.inference.errors import InferenceError, InvalidOutputError, NotFiniteError
 from mlops.inference.manifest import Manifest
 from mlops.inference.tokenization import EncodedText, TextTokenizer, text_normalise
 
 FloatArray = NDArray[np.float32]
-# Token positions per forward pass. Past this, a larger batch gains nothing on a CPU core and
-# only delays the requests behind it.
-TOKEN_BUDGET = 2048
-_WARM_UP = ["Warm-up.", "A longer text, so that more than one shape is prepared. " * 8]
+# Token positions per forward pass. On a CPU core a position costs the same from 256 up, and
+# every further text is padded to a longer one; a GPU is far from full there.
+CPU_BUDGET, GPU_BUDGET = 256, 16_384
+_SHORT = "Warm-up."
+_LONG = "A longer text, of which a window is full. "
 
 
 class Classifier:
     """Texts in, probabilities ``(texts, labels)`` out. Use ``load()`` to make one.
 
-    ``encode`` may be called from any thread; the ``predict`` methods from one at a time.
+    ``encode`` and ``predict`` may be called from any thread, ``predict_encoded`` from ``lanes``
+    threads at a time.
     """
 
     def __init__(self, manifest: Manifest, tokenizer: TextTokenizer, backend: Backend) -> None:
@@ -34,6 +37,8 @@ class Classifier:
         self.calibrator = Calibrator(manifest)
         self._tokenizer = tokenizer
         self._backend = backend
+        self.lanes = backend.lanes
+        self.token_budget = CPU_BUDGET if backend.device == "cpu" else GPU_BUDGET
 
     @classmethod
     def load(cls, folder: Path, options: RuntimeOptions | None = None) -> Classifier:
@@ -46,8 +51,22 @@ class Classifier:
         tokenizer = TextTokenizer(folder, manifest.max_length)
         backend = backend_load(folder, manifest, options or RuntimeOptions())
         classifier = cls(manifest, tokenizer, backend)
-        classifier.predict(_WARM_UP)
+        classifier.warm_up()
         return classifier
+
+    def warm_up(self) -> None:
+        """Answer in the shapes that traffic has: one short text, one full window, a full batch.
+
+        Raises:
+            NotFiniteError: if an answer is NaN or infinite.
+        """
+        window = _LONG * max(1, self.manifest.max_length // 10)
+        many = [_SHORT] * (self.token_budget // len(self.encode([_SHORT])[0].windows[0]))
+        try:
+            for texts in ([_SHORT], [window], many):
+                self.predict(texts)
+        except InferenceError as error:
+            raise NotFiniteError(f"{self.manifest.name}: {error}") from error
 
     @property
     def device(self) -> str:
@@ -62,27 +81,45 @@ class Classifier:
         """Calibrated probabilities, in the order of *texts*."""
         encoded = self.encode(texts)
         result = np.empty((len(texts), len(self.manifest.labels)), dtype=np.float32)
-        for batch in budget_batches([text.cost for text in encoded], TOKEN_BUDGET):
+
+        def fill(batch: list[int]) -> None:
             result[batch] = self.predict_encoded([encoded[index] for index in batch])
+
+        batches = budget_batches([text.cost for text in encoded], self.token_budget)
+        if self.lanes == 1:
+            for batch in batches:
+                fill(batch)
+        else:
+            with ThreadPoolExecutor(self.lanes) as pool:
+                list(pool.map(fill, batches))
         return self.calibrator.apply(result)
 
     def predict_encoded(self, batch: Sequence[EncodedText]) -> FloatArray:
-        """Raw (uncalibrated) probabilities of encoded texts, one forward pass.
+        """Raw (uncalibrated) probabilities of encoded texts.
+
+        One forward pass, or, for a text of many windows, as many as keep each within the budget.
 
         A text of several windows gets the mean of their probabilities, weighted by window
         length: a short remainder at the end says little about the whole.
 
         Raises:
-            InferenceError: if the model answers with NaN or infinity.
+            InvalidOutputError: if the model answers with NaN or infinity.
         """
         windows = [window for text in batch for window in text.windows]
-        logits = self._backend.run(*self._padded(windows))
+        logits = self._logits(windows)
         if not np.isfinite(logits).all():
-            raise InferenceError("the model answered with NaN or infinity")
+            raise InvalidOutputError("the model answered with NaN or infinity")
         probabilities = activate(logits, self.manifest.activation)
         if len(windows) == len(batch):
             return probabilities
         return _aggregated(batch, probabilities)
+
+    def _logits(self, windows: Sequence[tuple[int, ...]]) -> FloatArray:
+        step = max(1, self.token_budget // max(map(len, windows)))
+        if len(windows) <= step:
+            return self._backend.run(*self._padded(windows))
+        parts = [windows[start : start + step] for start in range(0, len(windows), step)]
+        return np.concatenate([self._backend.run(*self._padded(part)) for part in parts])
 
     def _padded(
         self, windows: Sequence[tuple[int, ...]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ArtifactError(Exception):
     """An artifact folder that will not be loaded; the version that serves stays."""
@@ -21,10 +23,42 @@ class ArtifactIncompatibleError(ArtifactError):
     code = "artifact_incompatible"
 
 
+class TokenizerMissingError(ArtifactCorruptError):
+    """No tokeniser beside the weights, or none that can be read."""
+
+    code = "tokenizer_missing"
+
+
+class LabelsMismatchError(ArtifactIncompatibleError):
+    """The head has not as many outputs as there are labels."""
+
+    code = "labels_mismatch"
+
+
+class PickleRefusedError(ArtifactIncompatibleError):
+    """Weights whose loading could run code."""
+
+    code = "pickle_refused"
+
+
+class NotFiniteError(ArtifactIncompatibleError):
+    """The model answers with NaN or infinity."""
+
+    code = "not_finite"
+
+
 class InferenceError(Exception):
     """Base of everything that stops a loaded model from answering one request."""
 
     code = "inference_failed"
+    # The route by which the texts went, where somebody set it: whose failure it is.
+    route: Any = None
+
+
+class InvalidOutputError(InferenceError):
+    """The model answered with NaN or infinity."""
+
+    code = "invalid_output"
 
 
 class QueueFullError(InferenceError):

@@ -18,6 +18,18 @@ class HubError(ArtifactError):
     code = "hub_error"
 
 
+def revision_check(repository: str, revision: str) -> None:
+    """Refuse what is no commit: a branch or a tag can move.
+
+    Raises:
+        HubError: saying what would be right.
+    """
+    if not _COMMIT.fullmatch(revision):
+        raise HubError(
+            f"{repository}: revision {revision!r} can move; name a commit (40 hexadecimal digits)"
+        )
+
+
 def hub_folder(repository: str, revision: str, *, cache: Path | None = None) -> Path:
     """The local folder of *repository* at the commit *revision*, downloaded if need be.
 
@@ -35,10 +47,7 @@ def hub_folder(repository: str, revision: str, *, cache: Path | None = None) -> 
         RevisionNotFoundError,
     )
 
-    if not _COMMIT.fullmatch(revision):
-        raise HubError(
-            f"{repository}: revision {revision!r} can move; name a commit (40 hexadecimal digits)"
-        )
+    revision_check(repository, revision)
     try:
         folder = snapshot_download(
             repository, revision=revision, allow_patterns=_WANTED, cache_dir=cache

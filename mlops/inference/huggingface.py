@@ -4,22 +4,67 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mlops.inference.artifact import CONFIG_NAME, TOKENIZER_NAME, artifact_write
-from mlops.inference.errors import ArtifactCorruptError, ArtifactIncompatibleError
-from mlops.inference.manifest import Manifest
+from mlops.inference.errors import (
+    ArtifactCorruptError,
+    ArtifactIncompatibleError,
+    LabelsMismatchError,
+    PickleRefusedError,
+    TokenizerMissingError,
+)
+from mlops.inference.manifest import Activation, Manifest, Precision
 
 # Longer windows gain nothing for a judgement of a text's tone and cost quadratic time.
 LONGEST_WINDOW = 512
 # RoBERTa counts positions from the padding id on: two of them are never usable.
 _RESERVED_POSITIONS = 2
 DEFAULT_THRESHOLD = 0.5
+# As the format itself limits it.
+_LONGEST_HEAD = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What somebody who registers a model says about it; the rest is read from its files."""
+
+    labels: list[str] | None = None
+    label_map: dict[str, str] = field(default_factory=dict)
+    activation: Activation | None = None
+    max_length: int | None = None
+    thresholds: list[float] | None = None
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """*manifest* with what was said.
+
+        Raises:
+            LabelsMismatchError: if the labels are not as many as the head's.
+            ArtifactIncompatibleError: if the result contradicts itself.
+        """
+        if self.labels and len(self.labels) != len(manifest.labels):
+            raise LabelsMismatchError(
+                f"{len(self.labels)} labels were given; the head has {len(manifest.labels)} outputs"
+            )
+        given = {
+            name: getattr(self, name)
+            for name in ("labels", "activation", "max_length", "thresholds", "label_map")
+            if getattr(self, name)
+        }
+        return replace(manifest, **given)
 
 
 def artifact_adopt(
-    source: Path, target: Path, *, name: str, version: str = "1", revision: str = ""
+    source: Path,
+    target: Path,
+    *,
+    name: str,
+    version: str = "1",
+    revision: str = "",
+    origin: str = "",
+    overrides: Overrides | None = None,
 ) -> Manifest:
     """Write the artifact *target* from the Hugging Face folder *source*.
 
@@ -37,13 +82,14 @@ def artifact_adopt(
         name=name,
         version=version,
         format="safetensors",
-        precision="fp32",
+        precision=_precision(weights),
         labels=labels,
         activation="sigmoid" if _is_multi_label(config) else "softmax",
         max_length=_max_length(config),
         thresholds=[DEFAULT_THRESHOLD] * len(labels),
-        provenance={"source": str(source), "revision": revision},
+        provenance={"source": origin or str(source), "revision": revision},
     )
+    manifest = (overrides or Overrides()).apply(manifest)
 
     def fill(folder: Path) -> None:
         for path in (source / CONFIG_NAME, *weights):
@@ -70,13 +116,29 @@ def _weights(source: Path) -> list[Path]:
     weights = sorted(source.glob("*.safetensors")) + sorted(source.glob("*.safetensors.index.json"))
     if weights:
         return weights
-    pickled = sorted(path.name for path in source.glob("*.bin"))
+    pickled = sorted(
+        path.name for path in source.iterdir() if path.suffix in {".bin", ".pt", ".pth", ".pkl"}
+    )
     if pickled:
-        raise ArtifactIncompatibleError(
+        raise PickleRefusedError(
             f"{source}: only pickled weights ({', '.join(pickled)}), which can run code when "
             "loaded; convert them to safetensors first"
         )
     raise ArtifactCorruptError(f"{source}: no *.safetensors weights")
+
+
+def _precision(weights: list[Path]) -> Precision:
+    """The type of most weights, from the head of the first file: the rest is not read."""
+    path = next(path for path in weights if path.suffix == ".safetensors")
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        try:
+            head = json.loads(file.read(min(size, _LONGEST_HEAD)))
+            types = [entry["dtype"] for name, entry in head.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArtifactCorruptError(f"{path}: not a safetensors file: {error}") from error
+    halves: dict[str, Precision] = {"F16": "fp16", "BF16": "bf16"}
+    return halves.get(max(types, key=types.count, default=""), "fp32")
 
 
 def _labels(config: dict[str, Any], source: Path) -> list[str]:
@@ -110,4 +172,6 @@ def _tokenizer_write(source: Path, target: Path) -> None:
         tokenizer = load(source, use_fast=True, local_files_only=True)
         tokenizer.backend_tokenizer.save(str(target))
     except Exception as error:  # the library raises many kinds for a missing or odd vocabulary
-        raise ArtifactCorruptError(f"{source}: no usable tokeniser: {error}") from error
+        raise TokenizerMissingError(
+            f"{source}: no usable tokeniser beside the weights: {error}"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -32,6 +33,7 @@ class Manifest:
     """Everything that serving needs to know; lists run over the labels in output order.
 
     ``thresholds`` are on the calibrated scale. ``files`` maps relative paths to SHA-256 digests.
+    ``label_map`` gives the product's name of a label that is called otherwise there.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Manifest:
     files: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    label_map: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -58,9 +61,18 @@ class Manifest:
         """SHA-256 of the canonical manifest: it covers every file through its own digest."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
+    @property
+    def product_labels(self) -> list[str]:
+        """The labels as the product calls them, in output order."""
+        return labels_renamed(self.labels, self.label_map)
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, two spaces, a final newline."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        values = asdict(self)
+        if not self.label_map:
+            # Manifests from before there were label maps keep their digest.
+            del values["label_map"]
+        return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def manifest_read(folder: Path) -> Manifest:
@@ -98,6 +110,11 @@ def manifest_parse(values: Any, *, source: str) -> Manifest:
         raise ArtifactIncompatibleError(f"{source}: {error}") from error
 
 
+def labels_renamed(labels: Sequence[str], label_map: Mapping[str, str]) -> list[str]:
+    """*labels* as the product calls them, in their order."""
+    return [label_map.get(label, label) for label in labels]
+
+
 def _problems(manifest: Manifest) -> list[str]:
     count = len(manifest.labels)
     problems = []
@@ -116,6 +133,13 @@ def _problems(manifest: Manifest) -> list[str]:
         problems.append(f"precision {manifest.precision!r} is not one of {get_args(Precision)}")
     if manifest.format not in get_args(ModelFormat):
         problems.append(f"format {manifest.format!r} is not one of {get_args(ModelFormat)}")
+    unknown = sorted(set(manifest.label_map) - set(manifest.labels))
+    if unknown:
+        problems.append(f"label_map names labels that are not there: {', '.join(unknown)}")
+    renamed = labels_renamed(manifest.labels, manifest.label_map)
+    twice = sorted({name for name in renamed if renamed.count(name) > 1})
+    if twice and not unknown:
+        problems.append(f"label_map calls several labels the same: {', '.join(twice)}")
     if manifest.max_length < 8:
         problems.append("max_length must be at least 8 tokens")
     return problems

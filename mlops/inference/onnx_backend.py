@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ import onnxruntime as ort
 
 from mlops.inference.artifact import ONNX_NAME
 from mlops.inference.backends import FloatArray, IntArray, RuntimeOptions
-from mlops.inference.errors import ArtifactCorruptError, ArtifactIncompatibleError
+from mlops.inference.errors import (
+    ArtifactCorruptError,
+    ArtifactIncompatibleError,
+    LabelsMismatchError,
+)
 from mlops.inference.manifest import Manifest
 
 # Warnings and up would print a line per optimised node.
@@ -23,13 +28,16 @@ class OnnxBackend:
         path = folder / ONNX_NAME
         try:
             self._session = ort.InferenceSession(
-                path, _session_options(options), providers=_providers(options, path)
+                path, _session_options(), providers=_providers(options, path)
             )
         except ArtifactIncompatibleError:
             raise
         except Exception as error:  # the runtime raises a family of its own without a public base
             raise ArtifactCorruptError(f"{path}: ONNX Runtime refused it: {error}") from error
         self.device = "cuda" if "CUDA" in self._session.get_providers()[0] else "cpu"
+        # On a CPU passes side by side, one core each, do more than one pass on all cores: a short
+        # text leaves a second core little to do but wait. A GPU runs one thing after the other.
+        self.lanes = (options.threads or _cores()) if self.device == "cpu" else 1
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._check_head(path, manifest)
 
@@ -43,19 +51,22 @@ class OnnxBackend:
     def _check_head(self, path: Path, manifest: Manifest) -> None:
         width = self._session.get_outputs()[0].shape[-1]
         if isinstance(width, int) and width != len(manifest.labels):
-            raise ArtifactIncompatibleError(
+            raise LabelsMismatchError(
                 f"{path}: the head has {width} outputs, the manifest {len(manifest.labels)} labels"
             )
 
 
-def _session_options(options: RuntimeOptions) -> ort.SessionOptions:
+def _session_options() -> ort.SessionOptions:
     session = ort.SessionOptions()
     session.log_severity_level = _LOG_ERRORS_ONLY
-    session.intra_op_num_threads = options.threads
-    session.inter_op_num_threads = 1
-    # Spinning workers would burn a core between requests.
-    session.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session.intra_op_num_threads = session.inter_op_num_threads = 1
+    # A plan of memory for each new shape would be kept for ever, and gains nothing measurable.
+    session.enable_mem_pattern = False
     return session
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _providers(options: RuntimeOptions, path: Path) -> list[str]:

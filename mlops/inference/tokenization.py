@@ -10,7 +10,7 @@ from pathlib import Path
 from tokenizers import Encoding, Tokenizer
 
 from mlops.inference.artifact import TOKENIZER_NAME
-from mlops.inference.errors import ArtifactCorruptError
+from mlops.inference.errors import TokenizerMissingError
 
 # Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
 WINDOW_OVERLAP = 0.25
@@ -20,11 +20,13 @@ WINDOW_OVERLAP = 0.25
 class EncodedText:
     """One text as one or more windows of at most ``max_length`` token ids each.
 
-    ``tokens`` counts the text once: special tokens in, overlaps out.
+    ``tokens`` counts the text once: special tokens in, overlaps out. ``unknown`` are those that
+    the vocabulary has no word for.
     """
 
     windows: tuple[tuple[int, ...], ...]
     tokens: int
+    unknown: int = 0
 
     @property
     def cost(self) -> int:
@@ -48,11 +50,13 @@ class TextTokenizer:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
-            raise ArtifactCorruptError(f"{path}: not a tokeniser: {error}") from error
+            raise TokenizerMissingError(f"{path}: not a tokeniser: {error}") from error
         self._tokenizer.no_padding()
         self._stride = int(max_length * WINDOW_OVERLAP)
         self._tokenizer.enable_truncation(max_length, stride=self._stride)
-        self.pad_id = _pad_id(self._tokenizer)
+        self.pad_id = _known_id(self._tokenizer, ("[PAD]", "<pad>", "<|padding|>"), 0)
+        # -1: a vocabulary of bytes has a token for everything.
+        self._unknown_id = _known_id(self._tokenizer, ("[UNK]", "<unk>"), -1)
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """One ``EncodedText`` per text, in order; nothing is cut."""
@@ -68,9 +72,10 @@ class TextTokenizer:
         if len(windows) > 1:
             specials = sum(encoding.special_tokens_mask)
             tokens += sum(len(window) - specials - self._stride for window in windows[1:])
-        return EncodedText(windows=windows, tokens=tokens)
+        unknown = sum(window.count(self._unknown_id) for window in windows)
+        return EncodedText(windows=windows, tokens=tokens, unknown=unknown)
 
 
-def _pad_id(tokenizer: Tokenizer) -> int:
-    known = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>", "<|padding|>"))
-    return next((token_id for token_id in known if token_id is not None), 0)
+def _known_id(tokenizer: Tokenizer, names: Sequence[str], default: int) -> int:
+    known = (tokenizer.token_to_id(token) for token in names)
+    return next((token_id for token_id in known if token_id is not None), default)

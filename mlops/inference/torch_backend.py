@@ -12,7 +12,11 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from mlops.inference.architecture import MeanPooledBertForSequenceClassification
 from mlops.inference.artifact import CONFIG_NAME
 from mlops.inference.backends import FloatArray, IntArray, RuntimeOptions
-from mlops.inference.errors import ArtifactCorruptError, ArtifactIncompatibleError
+from mlops.inference.errors import (
+    ArtifactCorruptError,
+    ArtifactIncompatibleError,
+    LabelsMismatchError,
+)
 from mlops.inference.manifest import Manifest
 
 _OWN = {cls.__name__: cls for cls in (MeanPooledBertForSequenceClassification,)}
@@ -22,6 +26,9 @@ _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 class TorchBackend:
     """One eager (or compiled) model in inference mode."""
 
+    # One pass uses all of the device, or all threads.
+    lanes = 1
+
     def __init__(self, folder: Path, manifest: Manifest, options: RuntimeOptions) -> None:
         self.device = device_pick(options.device)
         if options.threads:
@@ -29,7 +36,7 @@ class TorchBackend:
         model: Any = model_load(folder).eval()
         model = model.to(device=self.device, dtype=_dtype(options, self.device))
         if model.config.num_labels != len(manifest.labels):
-            raise ArtifactIncompatibleError(
+            raise LabelsMismatchError(
                 f"{folder}: the head has {model.config.num_labels} outputs, "
                 f"the manifest {len(manifest.labels)} labels"
             )

@@ -74,6 +74,8 @@ def test_a_wrong_label_count_is_refused(artifact):
         ({"format": "pickle"}, "format 'pickle'"),
         ({"max_length": 2}, "max_length"),
         ({"labels": ["joy"] * 28}, "different names"),
+        ({"label_map": {"happiness": "joy"}}, "not there: happiness"),
+        ({"label_map": {"anger": "joy"}}, "several labels the same: joy"),
         ({"surprise": 1}, "surprise"),
     ],
 )

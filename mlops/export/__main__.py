@@ -1,31 +1,33 @@
-"""``python -m mlops.export SOURCE TARGET PRECISION``: writes TARGET, prints the parity report."""
+"""``python -m mlops.export SOURCE TARGET OPTIONS.json``: writes TARGET, prints the report."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from mlops.export.exporter import ParityError, onnx_export
-from mlops.inference.errors import ArtifactError
+from mlops.export.exporter import onnx_export
+from mlops.export.options import ExportOptions
+from mlops.export.parity import Texts
+from mlops.inference.protocol import Progress, work_main
+from mlops.training.data import DataFormatError
 
 
-def main() -> int:
-    """Exit status 0 when the export was written, 1 when it was refused."""
-    parser = argparse.ArgumentParser(prog="python -m mlops.export", description=__doc__)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
-    parser.add_argument("precision", choices=("fp32", "int8"))
-    arguments = parser.parse_args()
-    try:
-        report = onnx_export(arguments.source, arguments.target, arguments.precision)
-    except (ArtifactError, ParityError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(json.dumps(report) + "\n")
-    return 0
+def main(arguments: list[str], progress: Progress) -> dict[str, Any]:
+    """The report of the export that the third argument describes."""
+    source, target, file = map(Path, arguments)
+    wanted = json.loads(file.read_text(encoding="utf-8"))
+    texts = wanted.get("texts")
+    return onnx_export(
+        source,
+        target,
+        ExportOptions(**wanted["options"]),
+        tolerance=wanted["tolerance"],
+        texts=Texts(Path(texts["file"]), texts["labels"]) if texts else None,
+        progress=progress,
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(work_main(lambda progress: main(sys.argv[1:], progress), DataFormatError))

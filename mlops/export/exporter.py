@@ -1,21 +1,20 @@
-"""From safetensors to ONNX with optimum, checked against the parent before it is kept."""
+"""From safetensors to ONNX, compared with the parent before anybody may rely on it."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version as package_version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from optimum.exporters.onnx import export
-from optimum.exporters.tasks import TasksManager
-from transformers import PreTrainedModel
 
+from mlops.export.exporters import exporter_named, exporter_versions
+from mlops.export.graphs import cpu_flags, graph_finish, quantization_isa
+from mlops.export.options import ExportOptions
+from mlops.export.parity import Texts, parity_measure
 from mlops.inference.artifact import (
     CONFIG_NAME,
     ONNX_NAME,
@@ -23,144 +22,96 @@ from mlops.inference.artifact import (
     artifact_verify,
     artifact_write,
 )
-from mlops.inference.backends import Backend, RuntimeOptions
-from mlops.inference.calibration import activate
-from mlops.inference.manifest import Manifest, Precision
-from mlops.inference.onnx_backend import OnnxBackend
-from mlops.inference.tokenization import TextTokenizer
+from mlops.inference.errors import ArtifactError
+from mlops.inference.manifest import Manifest
+from mlops.inference.protocol import Progress, silent
 from mlops.inference.torch_backend import model_load
 
-OPSET = 18
-# Largest difference of a probability that is still the same model. int8 moves single
-# probabilities by some points while metrics stay; fp32 differs by rounding only.
-TOLERANCE: dict[str, float] = {"fp32": 1e-4, "int8": 0.20}
-_PROBES = Path(__file__).parent / "probes.txt"
+# Of the report, what the manifest keeps: figures that come out the same every time.
+_LASTING = ("texts", "max_difference", "mean_difference", "top_label_agreement")
 
 
-class ParityError(RuntimeError):
+class ParityError(ArtifactError):
     """An export whose outputs are too far from its parent's."""
 
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """Differences of probabilities between an export and its parent on the probe texts."""
-
-    texts: int
-    max_difference: float
-    mean_difference: float
-    top_label_agreement: float
+    code = "export_out_of_tolerance"
 
 
-def onnx_export(source: Path, target: Path, precision: Precision) -> dict[str, Any]:
-    """Write the ONNX artifact *target* from the safetensors artifact *source*.
-
-    Returns:
-        The parity report, which the new manifest holds too.
+def parity_require(report: dict[str, Any]) -> None:
+    """Refuse an export that its report finds out of tolerance.
 
     Raises:
-        ArtifactError: if the source is damaged.
-        ParityError: if the export is outside its tolerance; nothing is written then.
+        ParityError: with the figures.
+    """
+    if not report["within_tolerance"]:
+        raise ParityError(
+            f"a probability moved by {report['max_difference']}, tolerated is {report['tolerance']}"
+        )
+
+
+def onnx_export(
+    source: Path,
+    target: Path,
+    options: ExportOptions,
+    *,
+    tolerance: float,
+    texts: Texts | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Write the ONNX artifact *target* from the safetensors artifact *source*.
+
+    An export that moves a probability by more than *tolerance* is written all the same, and its
+    report says ``within_tolerance: false``: whoever keeps versions keeps it as failed.
+
+    Returns:
+        The parity report.
+
+    Raises:
+        ArtifactError: if the source is damaged, or the options do not suit it.
     """
     # Short texts one by one: a second thread would only wait for the first.
     torch.set_num_threads(1)
+    exporter = exporter_named(options.exporter)
+    progress(0.05, "loading the model")
     parent = artifact_verify(source)
     model = model_load(source).eval()
+    report: dict[str, Any] = {}
 
     def fill(folder: Path) -> Manifest:
         for name in (TOKENIZER_NAME, CONFIG_NAME):
             shutil.copyfile(source / name, folder / name)
-        _graph_write(model, folder / ONNX_NAME, precision)
-        child = _child(parent, precision)
-        parity = parity_measure(model, folder, child)
-        if not parity.max_difference <= TOLERANCE[precision]:
-            raise ParityError(
-                f"{precision} export of {source}: a probability moved by "
-                f"{parity.max_difference:.4f}, tolerated is {TOLERANCE[precision]}"
-            )
-        return replace(child, provenance={**child.provenance, "parity": asdict(parity)})
+        progress(0.2, f"writing the graph with {exporter.name}")
+        with tempfile.TemporaryDirectory() as scratch:
+            plain = Path(scratch) / ONNX_NAME
+            exporter.graph_write(model, plain, options.opset)
+            progress(0.5, f"making it {options.precision}")
+            graph_finish(plain, folder / ONNX_NAME, options, model.config)
+        child = _child(parent, options, exporter_versions(exporter))
+        progress(0.6, "comparing it with its parent")
+        report.update(parity_measure(model, source, folder, child, texts or Texts()))
+        report["tolerance"] = tolerance
+        # NaN is not within any tolerance.
+        report["within_tolerance"] = bool(report["max_difference"] <= tolerance)
+        lasting = {name: report[name] for name in _LASTING}
+        return replace(child, provenance={**child.provenance, "parity": lasting})
 
-    manifest = artifact_write(target, parent, fill)
-    report: dict[str, Any] = manifest.provenance["parity"]
-    return report
-
-
-def parity_measure(model: PreTrainedModel, folder: Path, manifest: Manifest) -> Parity:
-    """Compare the graph in *folder* with *model*, text by text, on the probe texts."""
-    texts = _PROBES.read_text(encoding="utf-8").splitlines()
-    encoded = TextTokenizer(folder, manifest.max_length).encode(texts)
-    graph: Backend = OnnxBackend(folder, manifest, RuntimeOptions(device="cpu"))
-    expected, actual = [], []
-    for text in encoded:
-        ids = np.array([text.windows[0]], dtype=np.int64)
-        mask = np.ones_like(ids)
-        with torch.inference_mode():
-            logits = model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask))
-        expected.append(activate(logits.logits.float().numpy(), manifest.activation)[0])
-        actual.append(activate(graph.run(ids, mask), manifest.activation)[0])
-    difference = np.abs(np.array(expected) - np.array(actual))
-    same_top = np.argmax(expected, axis=1) == np.argmax(actual, axis=1)
-    return Parity(
-        texts=len(texts),
-        max_difference=float(difference.max()),
-        mean_difference=float(difference.mean()),
-        top_label_agreement=float(same_top.mean()),
-    )
+    artifact_write(target, parent, fill)
+    return {name: _plain(value) for name, value in report.items()}
 
 
-def _graph_write(model: PreTrainedModel, path: Path, precision: Precision) -> None:
-    constructor = TasksManager.get_exporter_config_constructor(
-        exporter="onnx",
-        model=model,
-        task="text-classification",
-        model_type=model.config.model_type,
-        library_name="transformers",
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        plain = Path(scratch) / ONNX_NAME
-        with warnings.catch_warnings():
-            # The tracer remarks on constants of the attention mask that really are constant.
-            warnings.simplefilter("ignore")
-            export(model, constructor(model.config), plain, opset=OPSET)
-        if precision == "int8":
-            _quantize(plain, path)
-        else:
-            shutil.move(plain, path)
+def _plain(value: Any) -> Any:
+    """NaN has no place in JSON."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _quantize(plain: Path, path: Path) -> None:
-    """Dynamic int8: per channel, MatMul with constant weights and embedding look-ups only.
-
-    Products of two activations (attention) stay in fp32: quantising them costs accuracy and
-    gains nothing. The plain graph is quantised, not a fused one: it was the faster order.
-    """
-    import onnx
-    from optimum.onnxruntime import ORTQuantizer
-    from optimum.onnxruntime.configuration import AutoQuantizationConfig
-
-    graph = onnx.load(plain).graph
-    weights = {tensor.name for tensor in graph.initializer}
-    of_activations = [
-        node.name
-        for node in graph.node
-        if node.op_type == "MatMul" and node.input[1] not in weights
-    ]
-    quantizer = ORTQuantizer.from_pretrained(plain.parent, file_name=plain.name)
-    config = AutoQuantizationConfig.avx512_vnni(
-        is_static=False,
-        per_channel=True,
-        operators_to_quantize=["MatMul", "Gather"],
-        nodes_to_exclude=of_activations,
-    )
-    saved = quantizer.quantize(save_dir=plain.parent, quantization_config=config)
-    shutil.move(next(Path(saved).glob("*_quantized.onnx")), path)
-
-
-def _child(parent: Manifest, precision: Precision) -> Manifest:
-    versions = {name: package_version(name) for name in ("optimum-onnx", "onnxruntime", "torch")}
-    exported = {"parent": parent.digest, "opset": OPSET, "exporter": "optimum-onnx", **versions}
+def _child(parent: Manifest, options: ExportOptions, versions: dict[str, str]) -> Manifest:
+    exported = {"parent": parent.digest, **options.as_dict(), "versions": versions}
+    if options.precision == "int8":
+        # int8 answers differ between processors: which one judged this export matters.
+        exported |= {"isa": quantization_isa(), "cpu_flags": cpu_flags()}
     return replace(
         parent,
         format="onnx",
-        precision=precision,
+        precision=options.precision,
         provenance={**parent.provenance, "export": exported},
     )

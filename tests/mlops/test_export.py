@@ -8,11 +8,13 @@ import shutil
 import pytest
 
 from emotions.setup import PRETRAINED
+from mlops.export.options import ExportOptions
 from mlops.inference.artifact import artifact_verify, artifact_write
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.classifier import Classifier
+from mlops.inference.errors import ArtifactError
 from mlops.inference.huggingface import artifact_adopt
-from mlops.services.export import ExportError, artifact_export
+from mlops.services.export import artifact_export
 from tests.mlops.inference.models import SHAPES, huggingface_folder
 
 TEXTS = ["good day", "what a bad bad day!", "thank you good days i am sad. " * 4]
@@ -25,6 +27,8 @@ def test_it_works(version_folder_int8):
     assert manifest.labels == parent.labels
     assert manifest.thresholds == parent.thresholds
     assert manifest.provenance["export"]["parent"] == parent.digest
+    assert manifest.provenance["export"]["opset"] == 18
+    assert manifest.provenance["export"]["versions"]["optimum-onnx"]
     assert manifest.provenance["parity"]["mean_difference"] < 0.01
     assert manifest.provenance["parity"]["top_label_agreement"] > 0.9
     assert (version_folder_int8 / "model.onnx").stat().st_size < 25_000_000
@@ -36,41 +40,57 @@ def test_every_shape_is_exported_and_matches_its_parent(tmp_path, shape):
 
     source = tmp_path / "source"
     artifact_adopt(huggingface_folder(tmp_path / "folder", shape), source, name=shape)
-    report = onnx_export(source, tmp_path / "onnx", "fp32")
+    report = onnx_export(source, tmp_path / "onnx", ExportOptions("fp32"), tolerance=1e-4)
+    assert report["within_tolerance"]
     assert report["max_difference"] < 1e-4
     options = RuntimeOptions(device="cpu")
     parent, child = (Classifier.load(tmp_path / name, options) for name in ("source", "onnx"))
     assert abs(parent.predict(TEXTS) - child.predict(TEXTS)).max() < 1e-4
 
 
-def test_an_export_too_far_from_its_parent_is_refused(tmp_path, monkeypatch):
-    from mlops.export import exporter
+def test_half_precision_and_fused_graphs_match_as_well(tmp_path):
+    from mlops.export.exporter import onnx_export
 
     source = tmp_path / "source"
     artifact_adopt(huggingface_folder(tmp_path / "folder", "bert"), source, name="bert")
-    monkeypatch.setitem(exporter.TOLERANCE, "int8", 1e-9)
-    with pytest.raises(exporter.ParityError, match="a probability moved by"):
-        exporter.onnx_export(source, tmp_path / "onnx", "int8")
-    assert not (tmp_path / "onnx").exists()
+    for options in (
+        ExportOptions("fp16"),
+        ExportOptions("fp32", optimize="O2"),
+        ExportOptions("int8", optimize="O1"),
+    ):
+        report = onnx_export(source, tmp_path / "onnx", options, tolerance=0.02)
+        assert report["within_tolerance"], (options, report)
 
 
+@pytest.mark.django_db
 def test_a_damaged_source_is_named(tmp_path):
     source = shutil.copytree(PRETRAINED, tmp_path / "source")
     (source / "config.json").write_text("{}")
-    with pytest.raises(ExportError, match=r"config.json does not match its digest"):
-        artifact_export(source=source, target=tmp_path / "onnx", precision="int8")
+    with pytest.raises(ArtifactError, match=r"config.json does not match its digest") as refused:
+        artifact_export(source=source, target=tmp_path / "onnx", options=ExportOptions())
+    assert refused.value.code == "artifact_corrupt"
 
 
-def test_a_whole_export_is_not_made_again_and_a_damaged_one_is(tmp_path):
-    source, target = tmp_path / "source", tmp_path / "onnx"
-    artifact_adopt(huggingface_folder(tmp_path / "folder", "bert"), source, name="bert")
-    artifact_export(source=source, target=target, precision="fp32")
-    first = (target / "model.onnx").stat().st_mtime_ns
-    artifact_export(source=source, target=target, precision="fp32")
-    assert (target / "model.onnx").stat().st_mtime_ns == first
-    (target / "model.onnx").write_bytes(b"torn")
-    artifact_export(source=source, target=target, precision="fp32")
-    assert artifact_verify(target).format == "onnx"
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "bf16"}, "one of fp32, fp16, int8"),
+        ({"optimize": "O9"}, "one of none, O1"),
+        ({"optimize": "O4"}, "needs precision fp16"),
+        ({"opset": 3}, "opset 3: at least 14"),
+    ],
+)
+def test_options_that_cannot_work_are_named(options, message):
+    with pytest.raises(ArtifactError, match=message):
+        ExportOptions(**options)
+
+
+def test_an_exporter_that_is_not_there_says_what_to_install():
+    from mlops.export.exporters import exporter_named
+
+    for name, message in (("transformers", "needs transformers 5"), ("other", "one of optimum")):
+        with pytest.raises(ArtifactError, match=message):
+            exporter_named(name)
 
 
 def test_an_interrupted_write_leaves_nothing_that_looks_whole(tmp_path):

@@ -1,0 +1,109 @@
+"""From a plain fp32 graph to a fused, a half-precision or an int8 one."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mlops.export.options import ExportOptions, ExportOptionsError, Optimization
+
+# What decides how int8 products are computed, and so what an export answers.
+_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "avx512f", "avx2")
+
+
+def graph_finish(plain: Path, path: Path, options: ExportOptions, config: Any) -> None:
+    """Turn the fp32 graph *plain* into what *options* ask for, at *path*.
+
+    Raises:
+        ExportOptionsError: for an architecture whose layers ONNX Runtime cannot fuse.
+    """
+    if options.precision == "int8":
+        # Quantised first. The other order stops at type inference (fused nodes of ONNX Runtime's
+        # own domain have no types there), and where it works it is not faster.
+        _quantize(plain, path)
+        if options.optimize != "none":
+            shutil.move(_optimized(path, options.optimize, config), path)
+        return
+    graph = plain if options.optimize == "none" else _optimized(plain, options.optimize, config)
+    if options.precision == "fp16" and options.optimize != "O4":
+        _halve(graph, path)
+    else:
+        shutil.move(graph, path)
+
+
+def cpu_flags() -> list[str]:
+    """The instruction sets of this processor that matter for int8."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    words = set(text.split())
+    return [flag for flag in _FLAGS if flag in words]
+
+
+def quantization_isa() -> str:
+    """The instruction set that int8 weights are laid out for."""
+    if platform.machine().lower() in {"arm64", "aarch64"}:
+        return "arm64"
+    flags = cpu_flags()
+    if "avx512_vnni" in flags or "avx_vnni" in flags or "amx_int8" in flags:
+        return "avx512_vnni"
+    return "avx512" if "avx512f" in flags else "avx2"
+
+
+def _quantize(plain: Path, path: Path) -> None:
+    """Dynamic int8: per channel, MatMul with constant weights and embedding look-ups only.
+
+    Products of two activations (attention) stay in fp32: quantising them costs accuracy and
+    gains nothing.
+    """
+    import onnx
+    from optimum.onnxruntime import ORTQuantizer
+    from optimum.onnxruntime.configuration import AutoQuantizationConfig
+
+    graph = onnx.load(plain).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    of_activations = [
+        node.name
+        for node in graph.node
+        if node.op_type == "MatMul" and node.input[1] not in weights
+    ]
+    configure: Callable[..., Any] = getattr(AutoQuantizationConfig, quantization_isa())
+    quantizer = ORTQuantizer.from_pretrained(plain.parent, file_name=plain.name)
+    saved = quantizer.quantize(
+        save_dir=plain.parent,
+        quantization_config=configure(
+            is_static=False,
+            per_channel=True,
+            operators_to_quantize=["MatMul", "Gather"],
+            nodes_to_exclude=of_activations,
+        ),
+    )
+    shutil.move(next(Path(saved).glob("*_quantized.onnx")), path)
+
+
+def _optimized(plain: Path, level: Optimization, config: Any) -> Path:
+    from optimum.onnxruntime import ORTOptimizer
+    from optimum.onnxruntime.configuration import AutoOptimizationConfig
+
+    folder = plain.parent / f"{plain.stem}-{level}"
+    try:
+        ORTOptimizer([plain], config).optimize(
+            getattr(AutoOptimizationConfig, level)(), folder, file_suffix=""
+        )
+    except (NotImplementedError, KeyError) as error:
+        raise ExportOptionsError(
+            f"ONNX Runtime cannot fuse the layers of {config.model_type!r}; export without optimize"
+        ) from error
+    return folder / plain.name
+
+
+def _halve(graph: Path, path: Path) -> None:
+    """Weights and activations in half precision; token ids and logits keep their types."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(graph), keep_io_types=True), path)

@@ -1,0 +1,1 @@
+"""Rollouts: A/B tests, canaries and shadows, their outcomes, guardrails and feedback."""

@@ -1,0 +1,1 @@
+"""Which version answers whom: plain data and hashes, without Django."""

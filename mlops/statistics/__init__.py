@@ -1,0 +1,1 @@
+"""Statistics of comparisons, in plain Python and numpy: no database, no Django."""

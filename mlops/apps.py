@@ -13,3 +13,4 @@ class MlopsConfig(AppConfig):
 
     def ready(self) -> None:
         from mlops import checks  # noqa: F401
+        from mlops.log import checks as log_checks  # noqa: F401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
@@ -29,3 +30,13 @@ def broker_check(app_configs: Any, **_: Any) -> list[CheckMessage]:
         message = "Redis is configured, but background work goes through local files."
         return [CheckWarning(message, hint=hint, id="mlops.W001")]
     return []
+
+
+@register
+def webhook_check(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """``mlops.E020``: the guardrail webhook is no address of the web."""
+    url = settings.GUARDRAIL_WEBHOOK
+    if not url or (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+        return []
+    hint = "For example GUARDRAIL_WEBHOOK=https://alerts.example.org/valence"
+    return [Error("GUARDRAIL_WEBHOOK is not an http(s) address.", hint=hint, id="mlops.E020")]

@@ -1,99 +1,75 @@
-"""Registering, exporting and promoting versions."""
+"""The life of a version: registered, validated, promoted, archived, deleted."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.text import slugify
 
 from accounts.api import User
-from mlops.constants import Action, Status
+from mlops.constants import CHAMPION, TRANSITIONS, Action, Status
 from mlops.inference.artifact import artifact_verify
-from mlops.inference.classifier import Classifier
-from mlops.inference.huggingface import artifact_adopt
-from mlops.inference.manifest import MANIFEST_NAME, Manifest, Precision
-from mlops.models import Model, ModelEvent, ModelVersion
-from mlops.selectors import version_before, version_folder, version_serving
-from mlops.services.export import artifact_export
+from mlops.inference.manifest import Manifest
+from mlops.models import Model, ModelEvent, ModelVersion, VersionAlias
+from mlops.selectors import load_failure, version_before, version_folder, version_serving
+from mlops.services.errors import IllegalTransitionError, VersionInUseError, VersionServesError
+from mlops.services.gates import gates_require
+from mlops.storage import artifact_forget, artifact_store
 
 logger = logging.getLogger(__name__)
 
 
-class IllegalTransitionError(RuntimeError):
-    """A change of status that the version's present one does not allow."""
-
-
-@transaction.atomic
-def version_register(*, folder: Path, parent: ModelVersion | None = None) -> ModelVersion:
+def version_register(
+    *,
+    folder: Path,
+    parent: ModelVersion | None = None,
+    actor: User | None = None,
+    source: str = "",
+    task: str = "",
+    status: Status = Status.VALIDATED,
+    failure: str = "",
+    report: dict[str, Any] | None = None,
+) -> ModelVersion:
     """The row for the artifact in *folder*; the existing one if its digest is known.
+
+    The files are kept first, the row is written last: whatever stops in between leaves no row.
 
     Raises:
         ArtifactError: if the folder is corrupt or incompatible; nothing is stored then.
     """
     manifest = artifact_verify(folder)
-    known = ModelVersion.objects.filter(digest=manifest.digest).first()
-    if known:
-        return _moved(known, folder)
-    model, _ = Model.objects.select_for_update().get_or_create(name=manifest.name)
-    last = model.versions.aggregate(last=Max("number"))["last"] or 0
-    version = ModelVersion.objects.create(
-        model=model,
-        number=last + 1,
-        parent=parent,
-        format=manifest.format,
-        precision=manifest.precision,
-        status=Status.VALIDATED,
-        folder=_location(folder),
-        digest=manifest.digest,
-        size=_size(folder, manifest),
-        manifest=asdict(manifest),
-    )
-    action = Action.EXPORTED if parent else Action.REGISTERED
-    ModelEvent.objects.create(version=version, action=action)
+    artifact_store(folder, manifest)
+    with transaction.atomic():
+        model, made = Model.objects.select_for_update().get_or_create(name=manifest.name)
+        if made and (task or actor):
+            model.task, model.owner = task or model.task, actor
+            model.save(update_fields=["task", "owner"])
+        known = model.versions.filter(digest=manifest.digest, deleted_at=None).first()
+        if known:
+            return known
+        version = _row(model, manifest, folder, source)
+        version.parent, version.status, version.failure = parent, status, failure
+        version.report = report or {}
+        version.save()
+        _event(version, Action.EXPORTED if parent else Action.REGISTERED, actor, reason=failure)
     logger.info("registered %s, digest %s", version, version.digest[:12])
     return version
 
 
-def folder_register(*, folder: Path, name: str | None = None) -> ModelVersion:
-    """Copy *folder*, an artifact or a Hugging Face one, into MODELS_DIR and register it.
+def version_validate(*, version: ModelVersion, actor: User | None = None) -> ModelVersion:
+    """Mark a draft as fit to be promoted; its artifact is verified again.
 
     Raises:
-        ArtifactError: if it is neither, or damaged; nothing is kept then.
+        IllegalTransitionError: if it is no draft.
+        ArtifactError: if it is damaged.
     """
-    name = slugify(name or folder.resolve().name)
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=_models_dir()) as scratch:
-        copy = Path(scratch) / "artifact"
-        if (folder / MANIFEST_NAME).exists():
-            artifact_verify(folder)
-            shutil.copytree(folder, copy)
-        else:
-            artifact_adopt(folder, copy, name=name)
-        # What does not load and answer is not kept.
-        classifier = Classifier.load(copy)
-        target = settings.MODELS_DIR / f"{classifier.manifest.name}-{classifier.digest[:12]}"
-        if not target.exists():
-            copy.rename(target)
-    return version_register(folder=target)
-
-
-def version_export(*, version: ModelVersion, precision: Precision) -> ModelVersion:
-    """The ONNX child of *version* in *precision*; made now if there is none that is whole.
-
-    Raises:
-        ExportError: if the export fails or its outputs are too far from its parent's.
-        ArtifactError: if the parent's folder is damaged.
-    """
-    target = settings.MODELS_DIR / f"{version.model.name}-{version.digest[:12]}-{precision}"
-    artifact_export(source=version_folder(version), target=target, precision=precision)
-    return version_register(folder=target, parent=version)
+    artifact_verify(version_folder(version))
+    return _moved(version, Status.VALIDATED, Action.VALIDATED, actor, "")
 
 
 @transaction.atomic
@@ -103,26 +79,40 @@ def version_promote(
     actor: User | None = None,
     reason: str = "",
     action: Action = Action.PROMOTED,
+    force: bool = False,
 ) -> ModelVersion:
     """Make *version* the one that serves; the one before it becomes ``validated`` again.
 
-    Serving processes see it within two seconds, load it beside the old one and swap.
+    Serving processes see it within two seconds, load it beside the old one and swap. With *force*
+    what the gates found is recorded instead of obeyed; a rollback does not ask them.
 
     Raises:
-        IllegalTransitionError: if the version failed or was archived.
+        IllegalTransitionError: if the version failed, was archived or is a draft.
         ArtifactError: if its folder is damaged: nothing changes then.
+        GateError: if a gate refuses it; or if *force* comes without permission or reason.
     """
-    siblings = ModelVersion.objects.select_for_update().filter(model=version.model)
-    version = siblings.select_related("model").get(pk=version.pk)
-    if version.status == Status.PRODUCTION and version == version_serving():
+    # Of all models: one version serves, so two promotions at once must take turns.
+    list(ModelVersion.objects.select_for_update().filter(status=Status.PRODUCTION))
+    version = _locked(version)
+    serving = version_serving()
+    if version == serving:
         return version
-    if version.status not in (Status.VALIDATED, Status.PRODUCTION):
-        raise IllegalTransitionError(f"{version} is {version.status}, not validated")
+    if version.deleted_at or version.status not in (Status.VALIDATED, Status.PRODUCTION):
+        raise IllegalTransitionError(f"{version} is {_state(version)}, not validated")
     artifact_verify(version_folder(version))
-    siblings.filter(status=Status.PRODUCTION).exclude(pk=version.pk).update(status=Status.VALIDATED)
+    detail = {"before": serving.name if serving else None}
+    if action == Action.PROMOTED and serving:
+        detail |= gates_require(
+            version=version, champion=serving, actor=actor, force=force, reason=reason
+        )
+    serving_now = ModelVersion.objects.filter(status=Status.PRODUCTION).exclude(pk=version.pk)
+    serving_now.update(status=Status.VALIDATED)
     version.status, version.promoted_at = Status.PRODUCTION, timezone.now()
     version.save(update_fields=["status", "promoted_at"])
-    ModelEvent.objects.create(version=version, action=action, actor=actor, reason=reason)
+    VersionAlias.objects.update_or_create(
+        model=version.model, name=CHAMPION, defaults={"version": version}
+    )
+    _event(version, action, actor, reason=reason, detail=detail)
     logger.info("promoted %s", version)
     return version
 
@@ -137,34 +127,143 @@ def version_rollback(
         VersionNotFoundError: if nothing served before it.
     """
     if version.status != Status.PRODUCTION:
-        raise IllegalTransitionError(f"{version} is {version.status}, not in production")
+        raise IllegalTransitionError(f"{version} is {_state(version)}, not in production")
     return version_promote(
         version=version_before(version), actor=actor, reason=reason, action=Action.ROLLED_BACK
     )
 
 
-def _moved(version: ModelVersion, folder: Path) -> ModelVersion:
-    """Follow an artifact whose folder is another than last time (a moved checkout)."""
-    location = _location(folder)
-    if version.folder != location:
-        version.folder = location
-        version.save(update_fields=["folder"])
+def version_archive(
+    *, version: ModelVersion, actor: User | None = None, reason: str = ""
+) -> ModelVersion:
+    """Take a version out of use; its files stay.
+
+    Raises:
+        VersionServesError: if it serves.
+        IllegalTransitionError: if it is archived already.
+    """
+    return _moved(version, Status.ARCHIVED, Action.ARCHIVED, actor, reason)
+
+
+def version_restore(
+    *, version: ModelVersion, actor: User | None = None, reason: str = ""
+) -> ModelVersion:
+    """Bring an archived version back.
+
+    Raises:
+        IllegalTransitionError: if it is not archived, or failed before it was.
+    """
+    if version.failure:
+        raise IllegalTransitionError(f"{version} failed: {version.failure}")
+    return _moved(version, Status.VALIDATED, Action.RESTORED, actor, reason)
+
+
+def version_delete(*, version: ModelVersion, actor: User | None = None, reason: str = "") -> None:
+    """Free the files of a version. Its row, figures and events stay: history has no holes.
+
+    Raises:
+        VersionServesError: if it serves.
+        VersionInUseError: if exports of it are not deleted yet.
+    """
+    with transaction.atomic():
+        version = _locked(version)
+        children = [child.name for child in version.exports.filter(deleted_at=None)]
+        if children:
+            raise VersionInUseError(f"{version} has exports: {', '.join(children)}; delete them")
+        if version.deleted_at:
+            raise IllegalTransitionError(f"{version} is deleted already")
+        if version.status != Status.ARCHIVED:
+            _move(version, Status.ARCHIVED)
+        version.deleted_at = timezone.now()
+        version.save(update_fields=["status", "deleted_at"])
+        version.aliases.all().delete()
+        _event(version, Action.DELETED, actor, reason=reason)
+    artifact_forget(version.digest, version.manifest["files"], kept=_files_in_use())
+
+
+def alias_set(*, version: ModelVersion, name: str, actor: User | None = None) -> VersionAlias:
+    """Point the alias *name* of the version's model to *version*.
+
+    Raises:
+        IllegalTransitionError: for ``champion``, which promotions move.
+    """
+    if name == CHAMPION:
+        raise IllegalTransitionError(f"{CHAMPION!r} follows promotions; promote the version")
+    with transaction.atomic():
+        alias, _ = VersionAlias.objects.update_or_create(
+            model=version.model, name=name, defaults={"version": version}
+        )
+        _event(version, Action.ALIASED, actor, reason=name)
+    return alias
+
+
+def _row(model: Model, manifest: Manifest, folder: Path, source: str) -> ModelVersion:
+    last = model.versions.aggregate(last=Max("number"))["last"] or 0
+    return ModelVersion(
+        model=model,
+        number=last + 1,
+        source=(source or str(manifest.provenance.get("source", "")))[:500],
+        format=manifest.format,
+        precision=manifest.precision,
+        devices=["cpu", "cuda"] if manifest.format == "onnx" else ["cpu", "cuda", "mps"],
+        digest=manifest.digest,
+        size=sum((folder / name).stat().st_size for name in manifest.files),
+        manifest=asdict(manifest),
+    )
+
+
+@transaction.atomic
+def _moved(
+    version: ModelVersion, status: Status, action: Action, actor: User | None, reason: str
+) -> ModelVersion:
+    version = _locked(version)
+    _move(version, status)
+    version.save(update_fields=["status"])
+    _event(version, action, actor, reason=reason)
     return version
 
 
-def _models_dir() -> Path:
-    folder: Path = settings.MODELS_DIR
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def version_load_failed(*, digest: str, reason: str) -> None:
+    """Note that a serving process could not load a version; once, however many there are."""
+    version = ModelVersion.objects.filter(digest=digest).first()
+    if version and not load_failure(version):
+        _event(version, Action.LOAD_FAILED, None, reason=reason)
 
 
-def _location(folder: Path) -> str:
-    resolved = folder.resolve()
-    models_dir = settings.MODELS_DIR.resolve()
-    if resolved.is_relative_to(models_dir):
-        return str(resolved.relative_to(models_dir))
-    return str(resolved)
+def _move(version: ModelVersion, status: Status) -> None:
+    """Change the status of a locked version, if that is allowed."""
+    if version.status == Status.PRODUCTION:
+        raise VersionServesError(f"{version} serves; promote another version first")
+    if version.deleted_at or status not in TRANSITIONS[version.status]:
+        raise IllegalTransitionError(f"{version} is {_state(version)}; it cannot become {status}")
+    version.status = status
 
 
-def _size(folder: Path, manifest: Manifest) -> int:
-    return sum((folder / name).stat().st_size for name in manifest.files)
+def _locked(version: ModelVersion) -> ModelVersion:
+    rows = ModelVersion.objects.select_for_update(of=("self",)).select_related("model")
+    return rows.get(pk=version.pk)
+
+
+def _state(version: ModelVersion) -> str:
+    return "deleted" if version.deleted_at else version.status
+
+
+def _files_in_use() -> set[str]:
+    kept: set[str] = set()
+    rows = ModelVersion.objects.filter(deleted_at=None).values_list("digest", "manifest")
+    for digest, manifest in rows:
+        kept |= {digest, *manifest["files"].values()}
+    return kept
+
+
+def _event(
+    version: ModelVersion,
+    action: Action,
+    actor: User | None,
+    *,
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
+) -> ModelEvent:
+    return ModelEvent.objects.create(
+        version=version, action=action, actor=actor, reason=reason[:500], detail=detail or {}
+    )

@@ -1,19 +1,26 @@
-"""Versions in the admin, and the export that the worker runs"""
+"""Model operations from the admin alone, with the worker of a real server"""
 
 from __future__ import annotations
 
+import html
 import re
+import shutil
 import time
 
 import httpx
 import pytest
 
 from emotions.setup import PRETRAINED
+from mlops.constants import JobStatus, Status
 from mlops.inference.artifact import artifact_verify
-from mlops.models import ModelVersion
+from mlops.models import Dataset, ModelEvent, ModelJob, ModelVersion
+from mlops.selectors import version_serving
+from tests.mlops.inference.models import LABELS, huggingface_folder
 
 LIST = "/admin/mlops/modelversion/"
-SECONDS = 90
+SECONDS = 120
+HEAD = "text,labels\n"
+ROWS = "good day,joy\nbad day,anger\nwhat a day,neutral\ni am sad,anger|neutral\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,76 +36,159 @@ def browser(server, owner):
         yield client
 
 
-def post(client: httpx.Client, url: str, **data) -> httpx.Response:
+def post(client: httpx.Client, url: str, files=None, **data) -> httpx.Response:
     data["csrfmiddlewaretoken"] = client.cookies["csrftoken"]
-    return client.post(url, data=data, headers={"Referer": str(client.base_url)})
+    return client.post(url, data=data, files=files, headers={"Referer": str(client.base_url)})
 
 
-def test_it_works(browser):
-    page = browser.get(LIST)
-    assert page.status_code == 200
-    assert "valence-minilm v1 (safetensors fp16)" in page.text
-    assert "production" in page.text
+def done(page: httpx.Response) -> ModelJob:
+    """The job whose page this is, once it is done."""
+    job = ModelJob.objects.get(pk=int(re.search(r"/modeljob/(\d+)/", str(page.url)).group(1)))
+    deadline = time.monotonic() + SECONDS
+    while not job.is_done:
+        assert time.monotonic() < deadline, job.log
+        time.sleep(0.1)
+        job.refresh_from_db()
+    return job
 
 
-def test_versions_are_read_only(browser):
-    (pk,) = re.findall(r"modelversion/(\d+)/change[^>]*>valence-minilm v1", browser.get(LIST).text)
-    page = browser.get(f"{LIST}{pk}/change/")
-    assert page.status_code == 200
-    assert 'name="_save"' not in page.text
-    assert browser.get(f"{LIST}add/").status_code == 403
+def words(page: httpx.Response) -> str:
+    return html.unescape(page.text)
 
 
-def test_an_export_asked_for_in_the_admin_is_made_by_the_worker(browser, django_db_blocker):
+@pytest.fixture(scope="module")
+def tiny(browser, server, tmp_path_factory, django_db_blocker):
+    """A model of three labels, registered from a local folder."""
     with django_db_blocker.unblock():
-        parent = ModelVersion.objects.get(digest=artifact_verify(PRETRAINED).digest)
-        page = post(browser, LIST, action="export_fp32", _selected_action=str(parent.pk))
-        assert "1 exports were queued" in page.text
-        deadline = time.monotonic() + SECONDS
-        while not parent.exports.filter(precision="fp32").exists():
-            assert time.monotonic() < deadline, "no export appeared"
-            time.sleep(0.2)
-        child = parent.exports.get(precision="fp32")
-        assert child.manifest["provenance"]["parity"]["max_difference"] < 1e-4
+        huggingface_folder(server.data_dir / "import" / "tiny-moods", "bert")
+        page = post(browser, f"{LIST}add/", folder="tiny-moods", task="mood")
+        job = done(page)
+        assert job.status == JobStatus.SUCCEEDED, job.error
+        yield job.result
+        Dataset.objects.filter(name="moods").update(reference=False)
 
 
-def current(actor) -> str:
-    return actor.client.get("/api/v1/models/current").json()["digest"]
+@pytest.fixture(autouse=True)
+def database(django_db_blocker):
+    with django_db_blocker.unblock():
+        yield
+
+
+def test_it_works(browser, tiny):
+    """Register, measure, export, compare, promote, roll back: a model's whole way."""
+    before = version_serving()
+    page = browser.get(f"{LIST}{tiny.pk}/change/")
+    assert "tiny-moods v1 (safetensors fp32)" in page.text
+    exported = done(post(browser, f"{LIST}{tiny.pk}/export/", **EXPORT)).result
+    assert exported.report["within_tolerance"]
+    files = {"file": ("moods.csv", HEAD + ROWS * 5)}
+    page = post(browser, "/admin/mlops/dataset/add/", files=files, name="moods", split="test")
+    assert "moods:test has 20 rows" in words(page)
+    dataset = Dataset.objects.get(name="moods")
+    assert dataset.reference
+    refused = post(browser, f"{LIST}{exported.pk}/promote/")
+    assert "is not evaluated on moods:test yet" in words(refused)
+    for version in (tiny, exported):
+        job = done(post(browser, f"{LIST}{version.pk}/evaluate/", dataset=dataset.pk))
+        assert job.status == JobStatus.SUCCEEDED, job.error
+        assert job.evaluation.memory
+    compared = words(
+        browser.get(
+            f"{LIST}{exported.pk}/compare/", params={"champion": tiny.pk, "dataset": dataset.pk}
+        )
+    )
+    assert "20 rows of moods:test, 3 labels" in compared
+    forced = post(browser, f"{LIST}{exported.pk}/promote/", force="on", reason="a test")
+    assert "serves now" in words(forced)
+    assert version_serving() == exported
+    event = ModelEvent.objects.filter(version=exported, action="promoted").first()
+    assert (event.reason, event.detail["forced"], event.detail["before"]) == (
+        *("a test", True, before.name),
+    )
+    back = post(browser, f"{LIST}{exported.pk}/rollback/", reason="and back")
+    assert f"{before} serves now" in words(back)
+    for page in ("modeljob", "modelevent", "evaluation", "promotiongate", "model"):
+        assert browser.get(f"/admin/mlops/{page}/").status_code == 200, page
+    assert f"/modelversion/{exported.pk}/" in browser.get(f"{LIST}{tiny.pk}/change/").text
+
+
+EXPORT = {"precision": "fp32", "optimize": "none", "opset": 18, "exporter": "optimum-onnx"}
+
+
+def test_what_serves_is_neither_archived_nor_deleted(browser):
+    serving = version_serving()
+    for page in ("archive", "remove"):
+        refused = words(post(browser, f"{LIST}{serving.pk}/{page}/"))
+        assert f"{serving} serves; promote another version first" in refused
+    assert version_serving() == serving
+
+
+def test_a_version_is_archived_restored_and_deleted(browser, tiny, tmp_path):
+    copy = done(post(browser, f"{LIST}add/", folder="tiny-moods", name="copy")).result
+    for page, status in (("archive", Status.ARCHIVED), ("restore", Status.VALIDATED)):
+        post(browser, f"{LIST}{copy.pk}/{page}/", reason="tidy")
+        copy.refresh_from_db()
+        assert copy.status == status
+    post(browser, f"{LIST}{copy.pk}/remove/", reason="no more")
+    assert browser.get(f"{LIST}{copy.pk}/change/").status_code == 404
+    assert copy.events.filter(action="deleted", reason="no more").exists()
+    # Its weights are those of tiny-moods, which are still there.
+    artifact = browser.get(f"{LIST}{tiny.pk}/download/")
+    assert artifact.headers["Content-Type"] == "application/zip"
+
+
+def test_a_downloaded_version_can_be_uploaded_again(browser, tiny):
+    archive = browser.get(f"{LIST}{tiny.pk}/download/").content
+    job = done(post(browser, f"{LIST}add/", files={"archive": ("again.zip", archive)}))
+    assert job.result == tiny
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({}, "Give one source"),
+        ({"repository": "team/mood", "revision": "main"}, "revision 'main' can move"),
+        ({"folder": "../secret"}, "Select a valid choice"),
+        ({"folder": "tiny-moods", "label_map": "{"}, "the label map is not JSON"),
+    ],
+)
+def test_what_cannot_be_registered_is_said_in_the_form(browser, tiny, form, message):
+    page = post(browser, f"{LIST}add/", **form)
+    assert page.status_code == 200
+    assert message in words(page)
+
+
+def test_a_model_that_cannot_be_used_is_named_and_leaves_nothing(browser, server):
+    folder = huggingface_folder(server.data_dir / "import" / "no-words", "bert")
+    (folder / "tokenizer.json").unlink()
+    job = done(post(browser, f"{LIST}add/", folder="no-words"))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "tokenizer_missing")
+    assert "no usable tokeniser" in words(browser.get(f"/admin/mlops/modeljob/{job.pk}/live/"))
+    assert not ModelVersion.objects.filter(model__name="no-words").exists()
+    shutil.rmtree(folder)
+
+
+def test_a_promotion_is_served_without_a_restart(browser, owner, tiny):
+    before = version_serving()
+    parent = ModelVersion.objects.get(digest=artifact_verify(PRETRAINED).digest)
+    child = done(post(browser, f"{LIST}{parent.pk}/export/", **EXPORT)).result
+    post(browser, f"{LIST}{child.pk}/promote/", force="on", reason="a test")
+    serve_digest(owner, child.digest)
+    answered = owner.analyze(text="Thank you, new version").json()["meta"]["model"]["digest"]
+    assert answered == child.digest
+    post(browser, f"{LIST}{child.pk}/rollback/")
+    serve_digest(owner, before.digest)
 
 
 def serve_digest(actor, digest: str) -> None:
     """Wait until the server answers with the version of *digest*."""
     deadline = time.monotonic() + SECONDS
-    while current(actor) != digest:
+    while actor.client.get("/api/v1/models/current").json()["digest"] != digest:
         assert time.monotonic() < deadline, "the version was not swapped in"
         time.sleep(0.05)
 
 
-def test_a_promotion_is_served_without_a_restart_and_rolled_back(browser, owner, django_db_blocker):
-    before = current(owner)
-    with django_db_blocker.unblock():
-        child = ModelVersion.objects.get(precision="fp32", format="onnx")
-    assert "serves now" in post(browser, LIST, action="promote", _selected_action=child.pk).text
-    serve_digest(owner, child.digest)
-    assert owner.analyze(text="Thank you, new version").json()["meta"]["model"]["digest"] == (
-        child.digest
-    )
-    assert "serves now" in post(browser, LIST, action="roll_back", _selected_action=child.pk).text
-    serve_digest(owner, before)
-    events = browser.get("/admin/mlops/modelevent/").text
-    assert "Promoted" in events
-    assert "Rolled back to" in events
-
-
-def test_two_versions_cannot_be_promoted_at_once(browser, django_db_blocker):
-    with django_db_blocker.unblock():
-        keys = list(ModelVersion.objects.values_list("pk", flat=True)[:2])
-    page = post(browser, LIST, action="promote", _selected_action=keys)
-    assert "Select one version." in page.text
-
-
-def test_an_onnx_version_is_not_exported_again(browser, django_db_blocker):
-    with django_db_blocker.unblock():
-        version = ModelVersion.objects.filter(format="onnx").first()
-    page = post(browser, LIST, action="export_int8", _selected_action=str(version.pk))
-    assert "export their parent" in page.text
+def test_the_pages_need_nobody_else_and_say_nothing_to_strangers(browser, server, tiny):
+    assert LABELS[0] in browser.get(f"{LIST}{tiny.pk}/change/").text
+    for url in (LIST, f"{LIST}{tiny.pk}/change/", f"{LIST}{tiny.pk}/download/"):
+        assert httpx.get(f"{server.url}{url}").status_code == 302

@@ -7,22 +7,20 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from mlops.evaluation.report import report_html
 from mlops.evaluation.runner import DEFAULT_ROLLUP, EvaluationFiles, evaluation_run
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError
+from mlops.management.base import FAILED, MISUSED, ModelCommand
 from mlops.models import ModelVersion
 from mlops.selectors import VersionNotFoundError, version_folder, version_named
-from mlops.services.evaluations import evaluation_record
+from mlops.services.evaluations import evaluation_record, version_evaluate
 from mlops.training.data import DataFormatError
 
-# Exit statuses, as of every command: 1 for work that failed, 2 for a command line that cannot work.
-FAILED, MISUSED = 1, 2
 
-
-class Command(BaseCommand):
+class Command(ModelCommand):
     """Scores a labelled file; a registered version's figures are kept as an evaluation."""
 
     help = "Measure a model (a folder, NAME or NAME:NUMBER) on a labelled file."
@@ -30,9 +28,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
         add("model", metavar="MODEL", help="artifact folder, or a registered NAME or NAME:NUMBER")
-        add(
-            "--data", type=Path, required=True, help="TSV as GoEmotions', or CSV with group columns"
+        where = parser.add_mutually_exclusive_group(required=True)
+        where.add_argument(
+            "--data", type=Path, help="TSV as GoEmotions', or CSV with group columns"
         )
+        where.add_argument("--dataset", help="a registered data set, NAME or NAME:SPLIT")
         add("--labels", type=Path, help="the file's label names, one a line (default: the model's)")
         add("--rollups", type=Path, help="JSON {taxonomy: {group: [labels]}} to score as well")
         add("--rollup", default=DEFAULT_ROLLUP, help="the taxonomy of a CSV file's columns")
@@ -41,6 +41,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         version, folder = self._model(options["model"])
+        if options["dataset"]:
+            self._registered(version, options)
+            return
         files = EvaluationFiles(
             options["data"], options["labels"], options["rollups"], options["rollup"]
         )
@@ -57,6 +60,17 @@ class Command(BaseCommand):
         if options["report"]:
             self._report_write(options["report"], result)
         self._answer(result, as_json=options["json"])
+
+    def _registered(self, version: ModelVersion | None, options: dict[str, Any]) -> None:
+        """As the admin does it: in a process of its own, rows kept for comparisons."""
+        if version is None:
+            raise CommandError("--dataset needs a registered version", returncode=MISUSED)
+        dataset = self.dataset(options["dataset"])
+        with self.errors():
+            evaluation = version_evaluate(version=version, dataset=dataset, progress=self.progress)
+        if options["report"]:
+            self._report_write(options["report"], evaluation.result)
+        self._answer(evaluation.result, as_json=options["json"])
 
     def _model(self, name: str) -> tuple[ModelVersion | None, Path]:
         if Path(name).is_dir():

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from mlops.inference.errors import ArtifactError
-from mlops.selectors import VersionNotFoundError, version_named
-from mlops.services.export import ExportError
-from mlops.services.versions import version_export
+from mlops.export.options import OPSET, ExportOptions
+from mlops.management.base import VERSION_HELP, ModelCommand
+from mlops.services.export import version_export
 
 
-class Command(BaseCommand):
+class Command(ModelCommand):
     """Writes a child version, with its differences from the parent on real texts."""
 
-    help = "Export a version (NAME or NAME:NUMBER) to ONNX and register the result."
+    help = "Export a version to ONNX and register the result."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("version", metavar="NAME[:NUMBER]")
-        parser.add_argument("--precision", choices=("fp32", "int8"), default="int8")
-        parser.add_argument("--json", action="store_true", help="The parity report.")
+        add = parser.add_argument
+        add("version", help=VERSION_HELP)
+        add("--precision", choices=("fp32", "fp16", "int8"), default="int8")
+        add("--optimize", choices=("none", "O1", "O2", "O3", "O4"), default="none")
+        add("--opset", type=int, default=OPSET)
+        add("--exporter", default="optimum-onnx", help="optimum-onnx, or transformers (5).")
+        self.json_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            version = version_named(options["version"])
-            child = version_export(version=version, precision=options["precision"])
-        except VersionNotFoundError as error:
-            raise CommandError(str(error), returncode=2) from error
-        except (ArtifactError, ExportError) as error:
-            raise CommandError(str(error)) from error
-        report = {
-            "version": f"{child.model.name}:{child.number}",
-            **child.manifest["provenance"]["parity"],
-        }
-        if options["json"]:
-            self.stdout.write(json.dumps(report))
-        else:
-            self.stdout.write(
-                f"exported {child} as {report['version']}: on {report['texts']} texts "
-                f"a probability moved by {report['max_difference']:.4f} at most, "
-                f"{report['mean_difference']:.5f} on average"
+        version = self.version(options["version"])
+        with self.errors():
+            wanted = ExportOptions(
+                precision=options["precision"],
+                optimize=options["optimize"],
+                opset=options["opset"],
+                exporter=options["exporter"],
             )
+            child = version_export(version=version, options=wanted, progress=self.progress)
+        report = child.report
+        words = (
+            f"exported {child} as {child.name}: on {report['texts']} texts "
+            f"a probability moved by {report['max_difference']:.4f} at most, "
+            f"{report['mean_difference']:.5f} on average; "
+            f"{report['size_ratio']:.0%} of the size, {report['latency_ratio']:.2f} of the latency"
+        )
+        self.answer({"version": child.name, **report}, words, as_json=options["json"])

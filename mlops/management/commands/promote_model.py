@@ -5,30 +5,34 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from mlops.inference.errors import ArtifactError
-from mlops.selectors import VersionNotFoundError, version_named
-from mlops.services.versions import IllegalTransitionError, version_promote, version_rollback
+from mlops.management.base import MISUSED, VERSION_HELP, ModelCommand, version_values
+from mlops.services.versions import version_promote, version_rollback
 
 
-class Command(BaseCommand):
+class Command(ModelCommand):
     """Running servers load the version beside the old one and swap, without losing a request."""
 
-    help = "Serve a version (NAME or NAME:NUMBER), or with --rollback the one before it."
+    help = "Serve a version, or with --rollback the one before it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("version", metavar="NAME[:NUMBER]")
-        parser.add_argument("--rollback", action="store_true", help="Serve what served before it.")
-        parser.add_argument("--reason", default="", help="Kept with the event.")
+        add = parser.add_argument
+        add("version", help=VERSION_HELP)
+        add("--rollback", action="store_true", help="Serve what served before it.")
+        add("--force", action="store_true", help="Whatever the gates say; needs --reason.")
+        add("--reason", default="", help="Kept with the event.")
+        self.json_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        service = version_rollback if options["rollback"] else version_promote
-        try:
-            version = version_named(options["version"])
-            serving = service(version=version, reason=options["reason"])
-        except VersionNotFoundError as error:
-            raise CommandError(str(error), returncode=2) from error
-        except (ArtifactError, IllegalTransitionError) as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(f"{serving} serves now.")
+        if options["rollback"] and options["force"]:
+            raise CommandError("--rollback asks no gate; leave --force out", returncode=MISUSED)
+        version = self.version(options["version"])
+        with self.errors():
+            if options["rollback"]:
+                serving = version_rollback(version=version, reason=options["reason"])
+            else:
+                serving = version_promote(
+                    version=version, reason=options["reason"], force=options["force"]
+                )
+        self.answer(version_values(serving), f"{serving} serves now.", as_json=options["json"])

@@ -6,32 +6,50 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from mlops.inference.errors import ArtifactError
-from mlops.inference.hub import hub_folder
-from mlops.services.versions import folder_register
+from mlops.management.base import ModelCommand, version_values
+from mlops.services.registration import Registration, model_register, overrides_parse
+from mlops.storage import blob_save
 
 
-class Command(BaseCommand):
-    """Takes an artifact, or what ``save_pretrained`` leaves, from disk or hub; safetensors only."""
+class Command(ModelCommand):
+    """Takes an artifact, or what ``save_pretrained`` leaves; safetensors only."""
 
-    help = "Register a model: an artifact folder, or a Hugging Face sequence classifier."
+    help = "Register a model: a folder, an archive, or with --revision a repository of the hub."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("source", help="A folder, or with --revision a repository of the hub.")
-        parser.add_argument("--revision", help="The repository's commit, 40 hexadecimal digits.")
-        parser.add_argument("--name", help="Of the model; default: the last part of the source.")
+        add = parser.add_argument
+        add("source", help="A folder, an archive, or with --revision a repository of the hub.")
+        add("--revision", default="", help="The repository's commit, 40 hexadecimal digits.")
+        add("--name", default="", help="Of the model; default: the last part of the source.")
+        add("--task", default="", help="What it classifies; default: emotion.")
+        add("--draft", action="store_true", help="Not to be promoted before it is validated.")
+        add("--labels", nargs="+", metavar="LABEL", help="Names of the outputs, in their order.")
+        add("--label-map", default="", help='JSON: {"its label": "the product\'s label"}.')
+        add("--activation", choices=("sigmoid", "softmax"), help="Default: the configuration's.")
+        add("--max-length", type=int, help="Tokens of a window; default: the model's.")
+        add("--threshold", type=float, nargs="+", help="One for all labels, or one each.")
+        self.json_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source, revision = options["source"], options["revision"]
-        name = options["name"] or Path(source).resolve().name
-        try:
-            folder = hub_folder(source, revision) if revision else Path(source)
-            if not folder.is_dir():
-                hint = "for a repository of the hub name its --revision"
-                raise CommandError(f"{folder}: no such folder; {hint}", returncode=2)
-            version = folder_register(folder=folder, name=name)
-        except ArtifactError as error:
-            raise CommandError(f"{error} ({error.code})") from error
-        self.stdout.write(f"registered {version} as {version.model.name}:{version.number}")
+        source = Path(options["source"])
+        with self.errors():
+            registration = Registration(
+                source=options["source"],
+                name=options["name"] or source.resolve().name.split(".")[0],
+                revision=options["revision"],
+                upload=blob_save(source) if source.is_file() else "",
+                task=options["task"],
+                draft=options["draft"],
+                overrides=overrides_parse(
+                    {
+                        "labels": options["labels"],
+                        "label_map": options["label_map"],
+                        "activation": options["activation"],
+                        "max_length": options["max_length"],
+                        "thresholds": options["threshold"],
+                    }
+                ),
+            )
+            version = model_register(registration=registration, progress=self.progress)
+        words = f"registered {version} as {version.name}"
+        self.answer(version_values(version), words, as_json=options["json"])

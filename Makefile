@@ -6,7 +6,7 @@ PORT ?= 8000
 # Torch first and alone: resolved together with the rest it draws in CUDA builds.
 TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 
-.PHONY: serve test lint types imports schema check clean help
+.PHONY: serve test lint types imports schema check bench-peers clean help
 
 help:  ## What this file can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +31,13 @@ schema: $(VENV)/.development  ## Write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --file docs/openapi.yaml --validate --fail-on-warn
 
 check: test lint types imports  ## All of the above
+
+bench-peers:  ## Other model servers, each in an environment of its own, for manage.py benchmark
+	@for peer in fastapi litserve bentoml mlserver; do \
+		$(PYTHON) -m venv var/peers/$$peer && \
+		var/peers/$$peer/bin/pip install --quiet --disable-pip-version-check \
+			-r emotions/benchmarks/peers/$$peer.txt || echo "$$peer was not installed"; \
+	done
 
 clean:  ## Forget the environment and all data
 	rm -rf $(VENV) var

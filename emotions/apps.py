@@ -12,8 +12,9 @@ from django.db import close_old_connections
 
 if TYPE_CHECKING:
     from emotions.cache import ResultCache
-    from emotions.engine import Serving
+    from emotions.guard import Trip
     from mlops.inference.backends import Device, RuntimeOptions
+    from mlops.routing.table import RoutingTable, Serving
 
 
 class EmotionsConfig(AppConfig):
@@ -23,10 +24,18 @@ class EmotionsConfig(AppConfig):
 
     def ready(self) -> None:
         from emotions.engine import EngineConfig, engine
+        from emotions.shadow import ShadowRunner
 
         engine.configure(
             EngineConfig(
-                serving=serving_version,
+                routing=routing_table,
+                resolve=version_pinned,
+                pinned_versions=settings.PINNED_VERSIONS,
+                tripped=guardrail_tripped,
+                load_failed=load_failed,
+                shadows=ShadowRunner(
+                    capacity=settings.SHADOW_QUEUE, device=settings.INFERENCE_DEVICE
+                ),
                 runtime=runtime_options(),
                 queue_capacity=settings.INFERENCE_QUEUE,
                 deadline=settings.INFERENCE_DEADLINE,
@@ -56,22 +65,48 @@ def runtime_options() -> RuntimeOptions:
     )
 
 
-def serving_version() -> Serving:
-    """The version in production.
+def routing_table() -> RoutingTable:
+    """Which version answers whom, as the database has it now.
 
     Raises:
         NotReadyError: if no version was promoted yet.
     """
-    from emotions.engine import Serving
-    from mlops.api import serving_artifact
+    from mlops.api import routing_table_current
     from mlops.inference.errors import NotReadyError
 
     # The caller is a thread of its own that never ends a request.
     close_old_connections()
-    found = serving_artifact()
-    if found is None:
+    table = routing_table_current()
+    if table is None:
         raise NotReadyError("no version is in production; run manage.py setup")
-    return Serving(*found)
+    return table
+
+
+def version_pinned(name: str) -> Serving:
+    """The version that a caller asked for by *name*.
+
+    Raises:
+        LookupError: if there is none.
+    """
+    from mlops.api import version_pinned as pinned
+
+    return pinned(name)
+
+
+def guardrail_tripped(trip: Trip) -> None:
+    """Write down, for all processes, that this one stopped an arm."""
+    from mlops.api import arm_stop
+
+    close_old_connections()
+    arm_stop(arm_id=trip.arm_id, reason=trip.reason, detail=trip.detail)
+
+
+def load_failed(digest: str, reason: str) -> None:
+    """Write down, for the admin, that this process could not load a version."""
+    from mlops.api import version_load_failed
+
+    close_old_connections()
+    version_load_failed(digest=digest, reason=reason)
 
 
 def _result_cache() -> ResultCache:

@@ -18,13 +18,20 @@ Key = bytes
 _HEADER = struct.Struct("<IH")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CachedResult:
-    """What the model said of one text, before calibration: every presentation starts here."""
+    """What the model said of one text, before calibration: every presentation starts here.
+
+    ``calibrated`` is worked out once and kept in the process: the key holds the model's digest,
+    and its calibration with it.
+    """
 
     probabilities: FloatArray
     tokens: int
     windows: int
+    calibrated: FloatArray | None = None
+    # Tokens without a word of their own; not known of what came from Redis.
+    unknown: int | None = None
 
     def pack(self) -> bytes:
         """Compact bytes: a header of six, then four for each label."""

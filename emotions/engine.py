@@ -1,4 +1,4 @@
-"""The engine: one model, its queue and its cache, shared by all threads of a process.
+"""The engine: the loaded versions and the routes to them, shared by all threads of a process.
 
 ``engine`` is the singleton. It costs nothing until ``start()``, which serving processes call.
 """
@@ -8,109 +8,65 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from emotions import metrics
-from emotions.cache import CachedResult, Key, ResultCache
-from mlops.inference.backends import RuntimeOptions
-from mlops.inference.batcher import Batcher, BatcherLimits, Ticket
-from mlops.inference.classifier import TOKEN_BUDGET, Classifier
+from emotions.answering import Answer, Route, TextResult, Timings, texts_answer
+from emotions.engine_config import EngineConfig, nothing_pinned
+from emotions.fleet import Fleet, Routes, routes_make
+from emotions.guard import ErrorGuard, Trip
+from emotions.pins import Pins, VersionLoadingError
+from emotions.shadow import shadow_jobs
+from mlops.api import Caller as LogCaller
+from mlops.inference.classifier import Classifier
 from mlops.inference.errors import InferenceError, NotReadyError
-from mlops.inference.tokenization import text_normalise
+from mlops.routing.table import Caller, RoutingTable, Serving
 
-FloatArray = NDArray[np.float32]
+__all__ = ["Answer", "Engine", "EngineConfig", "Route", "TextResult", "Timings", "engine"]
 logger = logging.getLogger(__name__)
-# How often a serving process asks which version should serve: a promotion is seen within two
-# seconds, at a quarter of a millisecond of CPU each time.
+# How often a serving process asks for the routing table: a change is seen within two seconds,
+# at half a millisecond of CPU each time.
 WATCH_SECONDS = 1.5
-# A version that failed to load is tried again after this many looks.
-RETRY_LOOKS = 30
+# How long a request waits for a pinned version that is being loaded.
+PIN_SECONDS = 3.0
 PROBE = "A short sentence that takes the whole way through the queue."
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """The version that should serve: its digest, and where it lies."""
-
-    digest: str
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """What the engine needs to know; made from the settings by ``EmotionsConfig``."""
-
-    serving: Callable[[], Serving]
-    runtime: RuntimeOptions
-    queue_capacity: int
-    deadline: float
-    cache: ResultCache
-
-
-@dataclass(frozen=True, slots=True)
-class TextResult:
-    """Calibrated probabilities ``(labels,)`` of one text."""
-
-    probabilities: FloatArray
-    tokens: int
-    windows: int
-    cached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Milliseconds of one request; queue and infer are those of its slowest text."""
-
-    tokenise: float = 0.0
-    queue: float = 0.0
-    infer: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One result or error per text, in order, and the classifier that gave them."""
-
-    results: list[TextResult | InferenceError]
-    classifier: Classifier
-    timings: Timings
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    classifier: Classifier
-    batcher: Batcher
-
-
 class Engine:
-    """Texts in, calibrated probabilities out, from whatever version is loaded."""
+    """Texts in, calibrated probabilities out, from the version that the caller is routed to."""
 
     def __init__(self) -> None:
         self._config: EngineConfig | None = None
-        self._loaded: _Loaded | None = None
+        self._fleet: Fleet | None = None
+        self._pins = Pins(nothing_pinned, 0)
+        self._routes: Routes | None = None
+        self._changed = threading.Condition()
         self._starting = threading.Lock()
         self._stopping: threading.Event | None = None
-        self._failed: tuple[str, int] = ("", 0)
+        self._wake = threading.Event()
+        self._watched = False
+        self._guard = ErrorGuard()
+        # Stopped here, and not yet known to be stopped by the database.
+        self._tripped: dict[int, Trip] = {}
         self.error = ""
 
     def configure(self, config: EngineConfig) -> None:
-        """Say where the model is. Cheap: nothing is loaded."""
+        """Say where the model is. Cheap."""
         self._config = config
+        self._pins = Pins(config.resolve, config.pinned_versions)
+        if self._fleet is None:
+            self._fleet = Fleet(config.runtime, config.queue_capacity, config.load_failed)
 
     def start(self, *, background: bool = True) -> None:
-        """Load and warm the model once, then follow promotions.
+        """Load and warm the model once, then follow the routing table.
 
         Both happen in a thread of their own; with *background* false the first load does not,
-        and promotions are not followed.
+        and changes are not followed.
         """
         with self._starting:
             if self._stopping:
                 return
             stopping = self._stopping = threading.Event()
+        self._watched = background
         if background:
             threading.Thread(
                 target=self._watch, args=(stopping,), name="valence-load", daemon=True
@@ -119,132 +75,215 @@ class Engine:
             self.refresh()
 
     def stop(self) -> None:
-        """Finish the queued texts and let the model go; ``start()`` may be called again."""
+        """Finish the queued texts and let the models go; ``start()`` may be called again."""
         if self._stopping:
             self._stopping.set()
-        loaded, self._loaded, self._stopping = self._loaded, None, None
-        if loaded:
-            loaded.batcher.close()
+            self._wake.set()
+        self._routes, self._stopping, self._watched = None, None, False
+        if self._config and self._config.shadows:
+            self._config.shadows.stop()
+        if self._fleet:
+            self._fleet.close()
 
     def refresh(self) -> None:
-        """Load the version that should serve, if it is another, and swap it in.
+        """Follow the routing table: load what it names, swap the routes, free the rest.
 
-        The old one answers until the new one is warm, then finishes what it has and is freed.
-        When the new one cannot be loaded the old one stays and ``error`` says why.
+        What is loaded already answers at once; the others join one by one as they get warm.
+        When production's new version cannot be loaded the old one stays and ``error`` says why.
         """
         try:
-            serving = self._configured().serving()
-            if self._loaded and self._loaded.classifier.digest == serving.digest:
-                self.error = ""
-            elif self._may_try(serving.digest):
-                self._swap(serving)
+            self._refresh(self._configured(), self._fleet)
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             if message != self.error:  # once, not at every look
-                logger.exception("the version that should serve could not be loaded")
+                logger.exception("the routing table could not be followed")
             self.error = message
 
     @property
     def classifier(self) -> Classifier:
-        """The loaded model.
+        """The loaded model of production; NotReadyError, saying why, before there is one."""
+        return self._ready().production.loaded.classifier
 
-        Raises:
-            NotReadyError: before it is loaded; says why if loading failed.
-        """
-        return self._ready().classifier
+    @property
+    def routed(self) -> bool:
+        """Whether it matters who asks: some rollout runs."""
+        return self._routes is not None and bool(self._routes.champions)
 
-    def analyze(self, texts: Sequence[str]) -> Answer:
+    @property
+    def routes(self) -> Routes:
+        """What requests go by at the moment; as ``classifier`` before that is known."""
+        return self._ready()
+
+    def analyze(
+        self, texts: Sequence[str], caller: Caller | None = None, *, model: str = ""
+    ) -> Answer:
         """Results in the order of *texts*; a text that the model fails on gets its own error.
 
+        *caller* decides about the arm of a rollout; *model* names a version that overrides it.
+
         Raises:
+            LookupError: if there is no version named *model*.
             NotReadyError: before a model is loaded.
             QueueFullError: if the texts do not fit into the queue.
             DeadlineExceededError: if the answer takes longer than the configured deadline.
         """
-        config, loaded = self._configured(), self._ready()
+        config = self._configured()
+        if config.shadows and config.shadows.running:
+            with config.shadows.held():
+                return self._routed(config, texts, caller, model)
+        return self._routed(config, texts, caller, model)
+
+    def _routed(
+        self, config: EngineConfig, texts: Sequence[str], caller: Caller | None, model: str
+    ) -> Answer:
+        route = self._pinned(model) if model else self._ready().route(caller)
         try:
-            return self._analyze(config, loaded, texts)
+            return self._guarded(config, route, texts)
         except NotReadyError:
-            # The model was swapped after we took it and before we queued: the new one answers.
-            if self._ready() is loaded:
+            # The version was let go after we took it and before we queued: its successor answers.
+            again = self._pinned(model) if model else self._ready().route(caller)
+            if again.loaded is route.loaded:
                 raise
-            return self._analyze(config, self._ready(), texts)
+            return self._guarded(config, again, texts)
+
+    def shadow(self, answer: Answer, caller: LogCaller, texts: Sequence[str]) -> None:
+        """Show the same texts to the shadow arms that sample this request; later, if at all."""
+        rollout, runner = answer.route.rollout, self._configured().shadows
+        if rollout and rollout.shadows and runner:
+            arms = rollout.shadowed(caller.request_id)
+            for job in shadow_jobs(rollout_id=rollout.id, arms=arms, caller=caller, texts=texts):
+                runner.offer(job)
 
     def probe(self) -> float:
-        """Send one real text through the real queue; milliseconds it took.
+        """Send one real text through production's real queue; milliseconds it took.
 
         Raises:
             InferenceError: whatever kept it from being answered.
         """
-        config, loaded = self._configured(), self._ready()
+        config, loaded = self._configured(), self._ready().production.loaded
         started = time.perf_counter()
-        submission = loaded.batcher.submit({object(): loaded.classifier.encode([PROBE])[0]})
-        ticket = loaded.batcher.wait(submission, config.deadline)[0]
+        texts = {object(): loaded.classifier.encode([PROBE])[0]}
+        ticket = loaded.batcher.compute(texts, config.deadline)[0]
         if ticket.error:
             raise ticket.error
         return (time.perf_counter() - started) * 1000
 
-    def _analyze(self, config: EngineConfig, loaded: _Loaded, texts: Sequence[str]) -> Answer:
-        classifier = loaded.classifier
-        normal = [text_normalise(text) for text in texts]
-        keys = [config.cache.key(classifier.digest, text) for text in normal]
-        known = config.cache.get_many(dict.fromkeys(keys))
-        missing = {key: text for key, text in zip(keys, normal, strict=True) if key not in known}
-        metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
-        fresh, errors, timings = self._compute(loaded, config, missing)
-        config.cache.set_many(fresh)
-        results = _results(classifier, keys, known, fresh, errors)
-        return Answer(results, classifier, timings)
+    def _guarded(self, config: EngineConfig, route: Route, texts: Sequence[str]) -> Answer:
+        """The answer, and its errors counted where an arm is answerable for them."""
+        if route.arm is None:
+            return texts_answer(route, config.cache, config.deadline, texts)
+        try:
+            answer = texts_answer(route, config.cache, config.deadline, texts)
+        except NotReadyError:
+            raise
+        except InferenceError as error:
+            error.route = route
+            self._observe(route, len(texts), [error] * len(texts))
+            raise
+        failed = [each for each in answer.results if isinstance(each, InferenceError)]
+        self._observe(route, len(texts), failed)
+        return answer
 
-    def _compute(
-        self, loaded: _Loaded, config: EngineConfig, missing: dict[Key, str]
-    ) -> tuple[dict[Key, CachedResult], dict[Key, InferenceError], Timings]:
-        if not missing:
-            return {}, {}, Timings()
-        started = time.perf_counter()
-        encoded = loaded.classifier.encode(list(missing.values()))
-        tokenised = time.perf_counter()
-        submission = loaded.batcher.submit(dict(zip(missing, encoded, strict=True)))
-        metrics.queue_depth(loaded.batcher.depth)
-        tickets = loaded.batcher.wait(submission, config.deadline)
-        metrics.queue_depth(loaded.batcher.depth)
-        timings = _timings(tokenised - started, tickets)
-        metrics.stages_observe(timings)
-        return *_settled(list(missing), tickets), timings
+    def _observe(self, route: Route, documents: int, errors: list[InferenceError]) -> None:
+        rollout, arm = route.rollout, route.arm
+        assert rollout
+        assert arm
+        trip = self._guard.observe(
+            rollout_id=rollout.id,
+            arm_id=arm.id,
+            champion_id=rollout.champion.id,
+            limits=rollout.limits,
+            documents=documents,
+            errors=errors,
+        )
+        if trip and arm.id not in self._tripped:
+            self._stop_arm(trip)
+
+    def _stop_arm(self, trip: Trip) -> None:
+        """Route around the arm at once; the watcher tells the database and so the others."""
+        logger.warning(
+            "arm %s of rollout %s stopped: %s", trip.arm_id, trip.rollout_id, trip.reason
+        )
+        with self._changed:
+            self._tripped[trip.arm_id] = trip
+            before = self._routes
+            if before and self._fleet:
+                table = before.table.without(frozenset(self._tripped))
+                self._routes = routes_make(self._fleet, table, self._pins.servings(), before)
+        self._wake.set()
 
     def _watch(self, stopping: threading.Event) -> None:
-        self.refresh()
-        while not stopping.wait(WATCH_SECONDS):
+        while not stopping.is_set():
+            self._wake.clear()
             self.refresh()
+            self._wake.wait(WATCH_SECONDS)
 
-    def _may_try(self, digest: str) -> bool:
-        """Whether *digest* is new, or failed long enough ago."""
-        failed, looks = self._failed
-        if digest != failed:
-            return True
-        self._failed = (failed, looks - 1)
-        return looks <= 1
+    def _refresh(self, config: EngineConfig, fleet: Fleet | None) -> None:
+        assert fleet is not None
+        self._report_trips(config)
+        table = config.routing().without(frozenset(self._tripped))
+        pins = self._pins.servings()
+        wanted = [*table.servings(), *pins]
+        self._swap(fleet, table, pins)
+        if config.shadows:
+            config.shadows.follow(table)
+        for serving in fleet.missing(wanted):
+            if fleet.load(serving):
+                self._swap(fleet, table, pins)
+        kept = {each.digest for each in wanted}
+        if self._routes:
+            kept.add(self._routes.production.serving.digest)
+        fleet.keep(kept)
+        self.error = "; ".join(fleet.errors.values())
+        with self._changed:
+            self._changed.notify_all()
 
-    def _swap(self, serving: Serving) -> None:
-        config, started = self._configured(), time.perf_counter()
-        self._failed = (serving.digest, RETRY_LOOKS)
-        classifier = Classifier.load(serving.folder, config.runtime)
-        limits = BatcherLimits(token_budget=TOKEN_BUDGET, capacity=config.queue_capacity)
-        old = self._loaded
-        self._loaded = _Loaded(classifier, Batcher(classifier.predict_encoded, limits))
-        self._failed, self.error = ("", 0), ""
-        logger.info(
-            "serving %s %s, digest %s, on %s; loaded in %.1f s",
-            *(classifier.manifest.name, classifier.manifest.version, classifier.digest[:12]),
-            *(classifier.device, time.perf_counter() - started),
-        )
-        if old:
-            old.batcher.close()
+    def _swap(self, fleet: Fleet, table: RoutingTable, pins: Sequence[Serving]) -> None:
+        with self._changed:
+            table = table.without(frozenset(self._tripped))
+            before = self._routes
+            self._routes = routes_make(fleet, table, pins, before)
+            self._changed.notify_all()
+        gone = _arm_ids(before) - _arm_ids(self._routes)
+        if gone:
+            self._guard.forget(gone)
 
-    def _ready(self) -> _Loaded:
-        if self._loaded is None:
+    def _report_trips(self, config: EngineConfig) -> None:
+        for arm_id, trip in list(self._tripped.items()):
+            try:
+                config.tripped(trip)
+            except Exception:
+                # The arm stays stopped here; the other processes learn of it when this succeeds.
+                logger.exception("the stop of arm %s could not be written down", arm_id)
+            else:
+                # From now on the table says so, and an operator can start the arm again.
+                del self._tripped[arm_id]
+
+    def _pinned(self, model: str) -> Route:
+        serving = self._pins.named(model)
+        new = self._pins.use(serving)
+        routes = self._ready()
+        if serving.digest in routes.pins:
+            return routes.pins[serving.digest]
+        if self._watched and new:
+            self._wake.set()
+        elif not self._watched:
+            self.refresh()
+        with self._changed:
+            self._changed.wait_for(lambda: self._pin_settled(serving.digest), PIN_SECONDS)
+        if serving.digest in self._ready().pins:
+            return self._ready().pins[serving.digest]
+        why = self._fleet.errors.get(serving.digest, "") if self._fleet else ""
+        raise VersionLoadingError(why or f"{model} is being loaded")
+
+    def _pin_settled(self, digest: str) -> bool:
+        failed = self._fleet is not None and digest in self._fleet.errors
+        return failed or (self._routes is not None and digest in self._routes.pins)
+
+    def _ready(self) -> Routes:
+        if self._routes is None:
             raise NotReadyError(self.error or "the model is being loaded")
-        return self._loaded
+        return self._routes
 
     def _configured(self) -> EngineConfig:
         if self._config is None:
@@ -252,47 +291,8 @@ class Engine:
         return self._config
 
 
-def _timings(tokenise: float, tickets: Sequence[Ticket]) -> Timings:
-    return Timings(
-        tokenise=tokenise * 1000,
-        queue=max(ticket.started_at - ticket.queued_at for ticket in tickets) * 1000,
-        infer=max(ticket.done_at - ticket.started_at for ticket in tickets) * 1000,
-    )
-
-
-def _settled(
-    keys: Sequence[Key], tickets: Sequence[Ticket]
-) -> tuple[dict[Key, CachedResult], dict[Key, InferenceError]]:
-    fresh, errors = {}, {}
-    for key, ticket in zip(keys, tickets, strict=True):
-        if ticket.row is not None:
-            fresh[key] = CachedResult(
-                ticket.row, ticket.encoded.tokens, len(ticket.encoded.windows)
-            )
-        else:
-            errors[key] = ticket.error or InferenceError("no answer")
-    return fresh, errors
-
-
-def _results(
-    classifier: Classifier,
-    keys: Sequence[Key],
-    known: dict[Key, CachedResult],
-    fresh: dict[Key, CachedResult],
-    errors: dict[Key, InferenceError],
-) -> list[TextResult | InferenceError]:
-    entries = {**known, **fresh}
-    if entries:
-        calibrated = classifier.calibrator.apply(
-            np.stack([entry.probabilities for entry in entries.values()])
-        )
-        rows = dict(zip(entries, calibrated, strict=True))
-    return [
-        errors[key]
-        if key in errors
-        else TextResult(rows[key], entries[key].tokens, entries[key].windows, key in known)
-        for key in keys
-    ]
+def _arm_ids(routes: Routes | None) -> set[int]:
+    return set(routes.arms) if routes else set()
 
 
 engine = Engine()

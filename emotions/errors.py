@@ -5,9 +5,11 @@ from __future__ import annotations
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+from emotions.pins import PinsFullError, VersionLoadingError
 from mlops.inference.errors import (
     DeadlineExceededError,
     InferenceError,
+    InvalidOutputError,
     NotReadyError,
     QueueFullError,
 )
@@ -37,6 +39,21 @@ _ANSWERS: dict[type[InferenceError], tuple[int, int | None, str]] = {
         status.HTTP_504_GATEWAY_TIMEOUT,
         None,
         "The answer took longer than this server's deadline; send fewer or shorter texts.",
+    ),
+    VersionLoadingError: (
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        2,
+        "The version named by `model` is not loaded yet; try again shortly.",
+    ),
+    PinsFullError: (
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        60,
+        "Callers pinned as many other versions as this server keeps loaded; try again later.",
+    ),
+    InvalidOutputError: (
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        1,
+        "The model gave no usable answer for this text; the failure was logged.",
     ),
     InferenceError: (
         status.HTTP_503_SERVICE_UNAVAILABLE,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from emotions.engine import engine
 from emotions.services import model_reference
+from mlops.api import log_state
 from mlops.inference.errors import InferenceError
 
 
@@ -38,6 +39,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         "model": model_reference(classifier),
         "probe_ms": round(milliseconds, 2),
     }
+    body["request_log"] = log_state()
     if engine.error:
         # The old version answers; whoever promoted the new one should know.
         body["warning"] = engine.error

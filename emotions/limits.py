@@ -8,3 +8,5 @@ MAX_TEXT_LENGTH = 20_000
 MAX_TEXTS = 100
 # With granularity "sentence" every sentence is a text of its own in the queue.
 MAX_SENTENCES = 1_000
+# Room for any id, an e-mail address included.
+MAX_SUBJECT_LENGTH = 256

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.common.serializers import StrictSerializer
-from emotions.limits import MAX_TEXT_LENGTH, MAX_TEXTS
+from emotions.limits import MAX_SUBJECT_LENGTH, MAX_TEXT_LENGTH, MAX_TEXTS
 from emotions.taxonomy import TAXONOMIES
 
 GRANULARITIES = ("document", "sentence")
@@ -106,6 +107,16 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """True or false: no string, no number."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """The value."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class AnalyzeRequestSerializer(StrictSerializer):
     """One text or several, and how to present the answer."""
 
@@ -126,6 +137,35 @@ class AnalyzeRequestSerializer(StrictSerializer):
         max_value=1.0,
         help_text="For all labels, instead of the model's own thresholds.",
     )
+
+    model = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text="A version, `NAME` or `NAME:NUMBER`, instead of the one that serves you; needs "
+        "the scope models:read.",
+    )
+    subject = serializers.CharField(
+        required=False,
+        max_length=MAX_SUBJECT_LENGTH,
+        help_text="Whom the texts are about or from, in your own terms; kept as a keyed hash.",
+    )
+    store = StrictBooleanField(
+        required=False, help_text="`false`: nothing of the text is kept, not even its hash."
+    )
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """The validated values. One good text without options needs none of the machinery."""
+        if type(data) is dict and data.keys() == {"text"} and text_problem(data["text"]) is None:
+            return {**self._defaults, **data}
+        return super().run_validation(data)
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        return {
+            name: field.default
+            for name, field in self.fields.items()
+            if field.default is not serializers.empty
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Exactly one of ``text`` and ``texts``."""
@@ -180,6 +220,9 @@ class ResultSerializer(EmotionsSerializer):
     """One text's result, or its error."""
 
     index = serializers.IntegerField()
+    id = serializers.UUIDField(
+        required=False, help_text="Of the prediction; absent for a text that nobody could read."
+    )
     sentences = SentenceSerializer(many=True, required=False)
     error = TextErrorSerializer(required=False)
 

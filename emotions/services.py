@@ -14,11 +14,13 @@ from emotions.engine import Answer, TextResult, engine
 from emotions.errors import EngineError
 from emotions.limits import MAX_SENTENCES
 from emotions.presentation import Presented, Presenter
+from emotions.recording import Call, answer_record, failure_record
 from emotions.sentences import Sentence, sentences_split
 from emotions.serializers import TextProblem
 from emotions.taxonomy import Taxonomy
+from mlops.api import VersionNotFoundError
 from mlops.inference.classifier import Classifier
-from mlops.inference.errors import InferenceError
+from mlops.inference.errors import InferenceError, NotReadyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Presentation:
 
 
 def texts_analyze(
-    *, texts: Sequence[str | TextProblem], presentation: Presentation
+    *, texts: Sequence[str | TextProblem], presentation: Presentation, call: Call
 ) -> tuple[dict[str, Any], Classifier]:
     """The body of the answer, and the model that gave it. Bad texts get an error in their place.
 
@@ -43,8 +45,15 @@ def texts_analyze(
     good = [text for text in texts if isinstance(text, str)]
     sentences = _sentences(good) if presentation.granularity == "sentence" else []
     try:
-        answer = engine.analyze([*good, *(part.text for parts in sentences for part in parts)])
+        answer = engine.analyze(
+            [*good, *(part.text for parts in sentences for part in parts)],
+            call.routed,
+            model=call.model,
+        )
+    except VersionNotFoundError as error:
+        raise ValidationError({"model": [str(error)]}, code="model_unknown") from error
     except InferenceError as error:
+        failure_record(call=call, error=error, texts=good, digest=_digest())
         raise EngineError(error) from error
     items = iter(_presented(answer, presentation))
     documents = [next(items) for _ in good]
@@ -53,20 +62,34 @@ def texts_analyze(
         if "error" not in document:
             document["sentences"] = placed
     _count(documents, answer.classifier)
+    ids = answer_record(call=call, answer=answer, texts=good, documents=documents)
+    engine.shadow(answer, call.caller, good)
+    for document, key in zip(documents, ids, strict=True):
+        document["id"] = key
     results = _merged(texts, documents)
     return {"results": results, "meta": _meta(answer)}, answer.classifier
 
 
-def text_analyze(*, text: str, presentation: Presentation) -> tuple[dict[str, Any], Classifier]:
+def text_analyze(
+    *, text: str, presentation: Presentation, call: Call
+) -> tuple[dict[str, Any], Classifier]:
     """As ``texts_analyze`` for a single text, whose failure fails the request.
 
     Raises:
         EngineError: if the model fails on it.
     """
-    body, classifier = texts_analyze(texts=[text], presentation=presentation)
+    body, classifier = texts_analyze(texts=[text], presentation=presentation, call=call)
     if "error" in body["results"][0]:
         raise EngineError(InferenceError(body["results"][0]["error"]["detail"]))
     return body, classifier
+
+
+def _digest() -> str:
+    """The version in production, as far as one is loaded."""
+    try:
+        return engine.classifier.digest
+    except NotReadyError:
+        return ""
 
 
 def _sentences(texts: Sequence[str]) -> list[list[Sentence]]:
@@ -79,10 +102,9 @@ def _sentences(texts: Sequence[str]) -> list[list[Sentence]]:
 
 
 def _presented(answer: Answer, presentation: Presentation) -> list[dict[str, Any]]:
-    classifier = answer.classifier
     presenter = Presenter(
-        classifier.manifest.labels,
-        classifier.calibrator.thresholds,
+        answer.route.labels,
+        answer.route.thresholds,
         taxonomy=presentation.taxonomy,
         threshold=presentation.threshold,
         top_k=presentation.top_k,

@@ -60,7 +60,7 @@ def setup(*, admin_email: str, say: Callable[[str], None]) -> SetupResult:
 def embedded_version() -> ModelVersion:
     """The version that serves; the embedded model's int8 export when it is new here."""
     parent = version_register(folder=PRETRAINED)
-    child = version_export(version=parent, precision="int8")
+    child = version_export(version=parent)
     serving = version_serving()
     # A new release brings a new embedded model, once; an operator's later choice stays.
     is_new = child.promoted_at is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -42,7 +43,7 @@ SENTIMENT: Mapping[str, Sequence[str]] = {
 GROUPS: Mapping[Taxonomy, Mapping[str, Sequence[str]]] = {"ekman": EKMAN, "sentiment": SENTIMENT}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """One taxonomy over a model's labels: names, and for each the columns that belong to it.
 
@@ -61,6 +62,16 @@ class View:
         if not self.columns:
             return probabilities
         return np.stack([probabilities[:, part].max(axis=1) for part in self.columns], axis=1)
+
+    def scores_of(self, probabilities: Sequence[float]) -> Sequence[float]:
+        """As ``scores`` for a single row."""
+        if not self.columns:
+            return probabilities
+        return [max([probabilities[i] for i in part]) for part in self._indices]
+
+    @cached_property
+    def _indices(self) -> list[list[int]]:
+        return [part.tolist() for part in self.columns]
 
     def thresholds(self, thresholds: FloatArray) -> FloatArray:
         """The threshold of each name: the lowest of its labels'."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,8 +11,10 @@ from rest_framework.views import APIView
 
 from accounts.api import documents_admit
 from emotions import services
+from emotions.callers import model_asked, routed_caller
 from emotions.engine import engine
 from emotions.errors import EngineError
+from emotions.recording import Call
 from emotions.serializers import (
     AnalyzeRequestSerializer,
     AnalyzeResponseSerializer,
@@ -19,6 +23,7 @@ from emotions.serializers import (
 )
 from emotions.services import Presentation
 from emotions.taxonomy import EKMAN, SENTIMENT, TAXONOMIES
+from mlops.api import caller_of
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import NotReadyError
 
@@ -39,6 +44,7 @@ class AnalyzeView(APIView):
     )
     def post(self, request: Request) -> Response:
         """The emotions of one text or of up to 100."""
+        started = time.perf_counter()
         options = _REQUEST.run_validation(request.data)
         documents_admit(request, options["texts"] if "texts" in options else [options["text"]])
         presentation = Presentation(
@@ -47,13 +53,22 @@ class AnalyzeView(APIView):
             threshold=options.get("threshold"),
             top_k=options.get("top_k"),
         )
+        caller = caller_of(
+            request, subject=options.get("subject"), store=options.get("store", True)
+        )
+        call = Call(
+            caller,
+            routed_caller(request, options.get("subject", "")) if engine.routed else None,
+            model_asked(request, options.get("model", "")),
+            started,
+        )
         if "text" in options:
             body, classifier = services.text_analyze(
-                text=options["text"], presentation=presentation
+                text=options["text"], presentation=presentation, call=call
             )
         else:
             body, classifier = services.texts_analyze(
-                texts=options["texts"], presentation=presentation
+                texts=options["texts"], presentation=presentation, call=call
             )
         return Response(body, headers={"X-Model-Version": _version_header(classifier)})
 
@@ -76,7 +91,7 @@ class LabelsView(APIView):
                 "ekman": _group(EKMAN, label),
                 "sentiment": _group(SENTIMENT, label),
             }
-            for label, threshold in zip(manifest.labels, manifest.thresholds, strict=True)
+            for label, threshold in zip(manifest.product_labels, manifest.thresholds, strict=True)
         ]
         return Response({"labels": labels, "taxonomies": TAXONOMIES})
 

@@ -22,7 +22,7 @@ def rows_score(
     rows: Iterable[Row | BadRow], classifier: Classifier, *, on_bad: Callable[[BadRow], None]
 ) -> Iterator[list[dict[str, Any]]]:
     """Results of *rows* in order, a chunk at a time; bad rows go to *on_bad*."""
-    presenter = Presenter(classifier.manifest.labels, classifier.calibrator.thresholds)
+    presenter = Presenter(classifier.manifest.product_labels, classifier.calibrator.thresholds)
     good = _good(rows, on_bad)
     while chunk := list(islice(good, CHUNK)):
         yield _scored(chunk, classifier, presenter)

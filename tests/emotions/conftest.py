@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from emotions.cache import NoSharedCache, ResultCache
-from emotions.engine import Engine, EngineConfig, Serving
+from emotions.engine import Engine, EngineConfig
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.manifest import manifest_read
+from mlops.routing.table import RoutingTable, Serving
 
 
 def result_cache(shared=None, size: int = 100) -> ResultCache:
@@ -20,8 +21,9 @@ def result_cache(shared=None, size: int = 100) -> ResultCache:
 
 @pytest.fixture
 def engine_config(version_folder_int8: Path) -> EngineConfig:
+    shipped = Serving(manifest_read(version_folder_int8).digest, version_folder_int8)
     return EngineConfig(
-        serving=lambda: Serving(manifest_read(version_folder_int8).digest, version_folder_int8),
+        routing=lambda: RoutingTable(shipped),
         runtime=RuntimeOptions(device="cpu", threads=1),
         queue_capacity=200,
         deadline=20.0,

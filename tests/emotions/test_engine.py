@@ -11,10 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emotions.engine import Engine, Serving, TextResult
+from emotions.engine import Engine, TextResult
 from mlops.inference.artifact import artifact_write
 from mlops.inference.errors import InferenceError, QueueFullError
 from mlops.inference.manifest import manifest_read
+from mlops.routing.table import RoutingTable, Serving
 
 THANKS = "Thank you so much"
 
@@ -96,14 +97,14 @@ def test_more_texts_than_the_queue_holds_are_refused(engine_config):
 def test_it_loads_in_the_background_and_only_once(engine_config):
     engine, asked = Engine(), []
 
-    def serving():
+    def routing():
         asked.append(threading.current_thread().name)
-        return engine_config.serving()
+        return engine_config.routing()
 
-    engine.configure(replace(engine_config, serving=serving))
+    engine.configure(replace(engine_config, routing=routing))
     engine.start()
     engine.start()
-    wait_for(lambda: engine.error == "" and engine._loaded)
+    wait_for(lambda: engine.error == "" and engine._routes)
     assert set(asked) == {"valence-load"}
     assert engine.probe() > 0
     engine.stop()
@@ -122,26 +123,27 @@ def other(tmp_path, version_folder_int8) -> Serving:
 
 
 def test_a_promoted_version_is_swapped_in_and_the_old_one_let_go(engine, engine_config, other):
-    old = engine._loaded
-    engine.configure(replace(engine_config, serving=lambda: other))
+    old = engine.routes.production.loaded
+    engine.configure(replace(engine_config, routing=lambda: RoutingTable(other)))
     engine.refresh()
     assert engine.classifier.manifest.version == "other"
-    assert not old.batcher._thread.is_alive()
+    wait_for(lambda: not old.batcher.alive)
     assert isinstance(engine.analyze([THANKS]).results[0], TextResult)
 
 
 def test_a_request_that_took_the_old_version_is_answered_by_the_new_one(
     engine, engine_config, other, monkeypatch
 ):
-    old, taken = engine._loaded, []
+    old, taken = engine.routes, []
 
     def ready():
         # The first look sees the old version, already closed, as a thread overtaken by a swap does.
-        taken.append(old if not taken else engine._loaded)
+        taken.append(old if not taken else engine._routes)
         return taken[-1]
 
-    engine.configure(replace(engine_config, serving=lambda: other))
+    engine.configure(replace(engine_config, routing=lambda: RoutingTable(other)))
     engine.refresh()
+    wait_for(lambda: not old.production.loaded.batcher.alive)
     monkeypatch.setattr(engine, "_ready", ready)
     answer = engine.analyze([THANKS])
     assert answer.classifier.manifest.version == "other"
@@ -149,7 +151,7 @@ def test_a_request_that_took_the_old_version_is_answered_by_the_new_one(
 
 def test_no_request_fails_while_versions_are_swapped(engine, engine_config, other):
     """Twenty swaps under load: every answer comes, from one of the two versions."""
-    versions = [engine_config.serving(), other]
+    versions = [engine_config.routing().production, other]
     digests, failures, done = set(), [], threading.Event()
 
     def load(client):
@@ -167,7 +169,10 @@ def test_no_request_fails_while_versions_are_swapped(engine, engine_config, othe
         running = [pool.submit(load, client) for client in range(4)]
         for swap in range(20):
             engine.configure(
-                replace(engine_config, serving=lambda swap=swap: versions[(swap + 1) % 2])
+                replace(
+                    engine_config,
+                    routing=lambda swap=swap: RoutingTable(versions[(swap + 1) % 2]),
+                )
             )
             engine.refresh()
         done.set()
@@ -181,13 +186,31 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_and_says_why(
     engine, engine_config, tmp_path
 ):
     broken = Serving("broken", tmp_path)
-    engine.configure(replace(engine_config, serving=lambda: broken))
+    engine.configure(replace(engine_config, routing=lambda: RoutingTable(broken)))
     engine.refresh()
     assert isinstance(engine.analyze([THANKS]).results[0], TextResult)
     assert "manifest.json: cannot be read" in engine.error
     engine.configure(engine_config)
     engine.refresh()
     assert engine.error == ""
+
+
+def test_a_failed_load_is_reported_once(engine_config, tmp_path):
+    reports = []
+    broken = Serving("broken", tmp_path)
+    made = Engine()
+    made.configure(
+        replace(
+            engine_config,
+            routing=lambda: RoutingTable(broken),
+            load_failed=lambda *report: reports.append(report),
+        )
+    )
+    for _ in range(3):
+        made.refresh()
+    ((digest, reason),) = reports
+    assert digest == "broken"
+    assert "manifest.json: cannot be read" in reason
 
 
 def wait_for(condition) -> None:

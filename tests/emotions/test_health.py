@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emotions.engine import Engine, Serving
+from emotions.engine import Engine
 from mlops.inference.errors import NotReadyError
+from mlops.routing.table import RoutingTable, Serving
 
 
 def test_it_works(stranger):
@@ -40,7 +41,7 @@ def test_a_model_that_cannot_be_loaded_shows_its_error(engine_config, tmp_path):
     from dataclasses import replace
 
     engine = Engine()
-    engine.configure(replace(engine_config, serving=lambda: Serving("new", tmp_path)))
+    engine.configure(replace(engine_config, routing=lambda: RoutingTable(Serving("new", tmp_path))))
     engine.start(background=False)
     with pytest.raises(NotReadyError, match=r"ArtifactCorruptError.*manifest.json"):
         engine.probe()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from accounts.models import User
+from config.common.admission import SLOTS
 from tests.conftest import actor, server_environment, server_start, server_stop
 
 CLIENTS = 8
@@ -60,3 +61,23 @@ def test_past_the_deadline_the_answer_is_504_and_the_server_goes_on(short_deadli
         if short_deadline.analyze(text="Still there?").status_code == 200:
             return
     raise AssertionError("the server did not recover")
+
+
+@pytest.fixture(scope="module")
+def no_line(version_folder_int8, django_db_blocker, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("no-line")
+    yield from busy_owner(django_db_blocker, folder, REQUEST_LINE="0")
+
+
+def test_who_comes_after_the_end_of_the_line_is_told_at_once(no_line):
+    with ThreadPoolExecutor(SLOTS + 8) as pool:
+        asked = [pool.submit(no_line.analyze, texts=batch(i)) for i in range(SLOTS + 8)]
+        # Probes do not stand in the line.
+        assert no_line.client.get("/health/live").status_code == 200
+        answers = [each.result() for each in asked]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert {answer.json()["errors"][0]["code"] for answer in refused} == {"queue_full"}
+    assert all(answer.headers["Retry-After"] == "1" for answer in refused)
+    assert all(answer.headers["X-Request-ID"] for answer in refused)
+    assert no_line.analyze(text="And now?").status_code == 200

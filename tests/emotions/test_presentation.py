@@ -55,3 +55,13 @@ def test_the_groups_cover_every_label_once():
 
 def test_a_group_without_any_of_the_models_labels_is_left_out():
     assert view_of("ekman", ["joy", "fear"]).names == ("fear", "joy")
+
+
+def test_one_row_alone_is_presented_as_among_others():
+    labels = [*POSITIVE, *NEGATIVE, *AMBIGUOUS, NEUTRAL]
+    rows = np.random.default_rng(1).random((200, len(labels)), dtype=np.float32)
+    rows[:20] = np.round(rows[:20], 1)  # ties
+    thresholds = np.full(len(labels), 0.5, dtype=np.float32)
+    for options in ({}, {"taxonomy": "ekman", "top_k": 3}, {"threshold": 0.3}):
+        presenter = Presenter(labels, thresholds, **options)
+        assert presenter.present(rows) == [presenter.present(row[None])[0] for row in rows]

@@ -25,7 +25,7 @@ from emotions.analysis.readers import (
 from emotions.analysis.run import rows_keep, rows_score
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import OutputError, output_check, output_write
-from emotions.apps import cores, runtime_options, serving_version
+from emotions.apps import cores, routing_table, runtime_options
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError, NotReadyError
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
     def _run(self, source: Source, options: dict[str, Any]) -> Summary:
         output: Path | None = options["output"]
         classifier = _classifier()
-        summary = Summary(classifier.manifest.labels)
+        summary = Summary(classifier.manifest.product_labels)
         progress = tqdm(
             total=rows_count(source),
             unit="rows",
@@ -95,7 +95,7 @@ class Command(BaseCommand):
                     progress.close()
                     message = f"Interrupted after {summary.rows} rows; go on with --resume."
                     raise CommandError(message, returncode=INTERRUPTED) from None
-                output_write(output, partial.results(), classifier.manifest.labels)
+                output_write(output, partial.results(), classifier.manifest.product_labels)
             path.unlink()
         return summary
 
@@ -137,7 +137,7 @@ def _classifier() -> Classifier:
 
     try:
         return Classifier.load(
-            serving_version().folder, replace(runtime_options(), threads=cores())
+            routing_table().production.folder, replace(runtime_options(), threads=cores())
         )
     except (OperationalError, ProgrammingError) as error:
         raise CommandError("The database is not prepared; run manage.py setup first.") from error

@@ -3,39 +3,93 @@
 from __future__ import annotations
 
 import json
-import os
+import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
-from emotions.apps import runtime_options, serving_version
-from emotions.benchmark import analyze_throughput, http_latency
+from emotions.apps import routing_table, runtime_options
+from emotions.benchmarks.bare import analyze_suite, engine_suite
+from emotions.benchmarks.figures import Suite
+from emotions.benchmarks.http import http_suite
+from emotions.benchmarks.limits import overload_suite, startup_suite
+from emotions.benchmarks.peers.suite import peers_suite
+from emotions.benchmarks.report import plot_write, report_make, report_write
+from emotions.benchmarks.swap import swap_suite
 from mlops.inference.classifier import Classifier
+from mlops.inference.errors import NotReadyError
+from mlops.routing.table import Serving
+
+SUITES = ("engine", "http", "analyze", "overload", "startup", "swap", "peers")
 
 
 class Command(BaseCommand):
     """Interleaved runs, medians with spread, ratios. Needs a quiet machine."""
 
-    help = "Measure HTTP latency or analyze throughput against the bare model, in one run."
+    help = "Measure this installation against the bare model and other servers, in one run."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("suite", choices=("http", "analyze"))
-        parser.add_argument("file", type=Path, help="Texts: a TSV without header, text first.")
-        parser.add_argument("--url", default="http://127.0.0.1:8000", help="A running server.")
-        parser.add_argument("--key", default=os.environ.get("VALENCE_API_KEY", ""))
-        parser.add_argument("--requests", type=int, default=500)
-        parser.add_argument("--rounds", type=int, default=3)
+        parser.add_argument("suites", nargs="+", choices=(*SUITES, "all"), metavar="suite")
+        parser.add_argument(
+            "--texts", type=Path, required=True, help="Texts: a TSV without header, text first."
+        )
+        parser.add_argument("--peers", type=Path, help="Where make bench-peers has installed them.")
+        parser.add_argument("--json", action="store_true", help="All figures on stdout.")
+        parser.add_argument("--plot", type=Path, help="Write the ratios as an image.")
+        parser.add_argument("--write", type=Path, help="Put the tables into this Markdown file.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        classifier = Classifier.load(serving_version().folder, runtime_options())
-        if options["suite"] == "http":
-            if not options["key"]:
-                raise CommandError("The http suite needs --key or VALENCE_API_KEY.", returncode=2)
-            texts = [line.split("\t")[0] for line in options["file"].open(encoding="utf-8")]
-            texts = texts[: options["requests"]]
-            result = http_latency(classifier, texts, url=options["url"], key=options["key"])
-        else:
-            result = analyze_throughput(classifier, options["file"], rounds=options["rounds"])
-        self.stdout.write(json.dumps(result.as_dict(), indent=2))
+        names = SUITES if "all" in options["suites"] else options["suites"]
+        measures = self._measures(options)
+        suites = []
+        for name in names:
+            started = time.perf_counter()
+            suites.append(measures[name]())
+            self.stderr.write(f"{name}: {time.perf_counter() - started:.0f} s")
+        report = report_make(suites)
+        if options["write"]:
+            report_write(report, options["write"])
+        if options["plot"]:
+            plot_write(report, options["plot"])
+        self.stdout.write(json.dumps(report, indent=2) if options["json"] else report["markdown"])
+
+    def _measures(self, options: dict[str, Any]) -> dict[str, Callable[[], Suite]]:
+        texts = _texts(options["texts"])
+        serving = _production()
+        classifier = Classifier.load(serving.folder, runtime_options())
+        data_dir = settings.DATA_DIR / "benchmark"
+        peers = options["peers"] or settings.DATA_DIR / "peers"
+        return {
+            "engine": lambda: engine_suite(classifier, texts),
+            "http": lambda: http_suite(classifier, texts, data_dir),
+            "analyze": lambda: analyze_suite(classifier, options["texts"]),
+            "overload": lambda: overload_suite(texts, data_dir),
+            "startup": lambda: startup_suite(texts, data_dir),
+            "swap": lambda: swap_suite(texts, data_dir),
+            "peers": lambda: peers_suite(classifier, texts, data_dir, peers, serving.folder),
+        }
+
+
+def _production() -> Serving:
+    try:
+        return routing_table().production
+    except (NotReadyError, DatabaseError) as error:
+        message = f"there is no version to measure ({error}); run manage.py setup first"
+        raise CommandError(message, returncode=1) from error
+
+
+def _texts(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}", returncode=2) from error
+    texts = [text for text in (line.split("\t")[0].strip() for line in lines) if text]
+    if len(texts) < 300:
+        message = f"{path}: {len(texts)} texts; at least 300 are needed for a fair mixture."
+        raise CommandError(message, returncode=2)
+    return texts

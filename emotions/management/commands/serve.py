@@ -12,14 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config.common.admission import threads
 from emotions.apps import worker_processes
 from emotions.management.commands.setup import DEFAULT_EMAIL, credentials, prepared
 from emotions.setup import SetupResult
 from emotions.supervisor import Program, run_until_signal
-
-# Threads that may wait for the model at a time, in each process. Twice as many answered cached
-# texts slower, since they share one interpreter lock, and uncached ones no faster.
-THREADS = 16
 
 
 class Command(BaseCommand):
@@ -79,7 +76,7 @@ def _web(host: str, port: int, workers: int) -> Program:
     command = [
         *(str(Path(sys.executable).with_name("granian")), "--interface", "wsgi"),
         *("--host", host, "--port", str(port), "--workers", str(workers)),
-        *("--blocking-threads", str(THREADS), "--respawn-failed-workers"),
+        *("--blocking-threads", str(threads()), "--respawn-failed-workers"),
         *("--log-level", settings.LOG_LEVEL.lower(), "config.wsgi:application"),
     ]
     # Workers add their numbers up in this folder; /metrics answers for all of them.
@@ -91,6 +88,8 @@ def _celery() -> Program:
     command = [
         *(sys.executable, "-m", "celery", "--app", "config.celery", "worker"),
         *("--concurrency", "1", "--loglevel", settings.LOG_LEVEL),
+        # Tasks by the clock; on several hosts each sends them, and they may run twice.
+        *("--beat", "--schedule", str(settings.DATA_DIR / "beat-schedule")),
         # Gossip and mingle look for other workers all the time; one is enough here.
         *("--without-gossip", "--without-mingle"),
     ]

@@ -1,0 +1,1 @@
+"""What the product costs on top of the model, measured on this machine."""

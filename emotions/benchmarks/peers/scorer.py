@@ -1,0 +1,41 @@
+"""The model as a peer would load it: the same files, tokeniser and threads, and nothing of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+
+class Scorer:
+    """Texts in, a score for each label out. The folder is that of ``VALENCE_MODEL``."""
+
+    def __init__(self) -> None:
+        folder = Path(os.environ["VALENCE_MODEL"])
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        self.labels: list[str] = manifest["labels"]
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(manifest["max_length"])
+        self._tokenizer.enable_padding()
+        options = ort.SessionOptions()
+        # As ours: several processes or threads do more than several threads for one text.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = ort.InferenceSession(folder / "model.onnx", options)
+        self._inputs = {node.name for node in self._session.get_inputs()}
+
+    def score(self, texts: list[str]) -> list[dict[str, float]]:
+        """One dictionary for each text."""
+        encoded = self._tokenizer.encode_batch(texts)
+        ids = np.array([each.ids for each in encoded], dtype=np.int64)
+        mask = np.array([each.attention_mask for each in encoded], dtype=np.int64)
+        feed: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        if "token_type_ids" in self._inputs:
+            feed["token_type_ids"] = np.zeros_like(ids)
+        logits = np.asarray(self._session.run(None, feed)[0], dtype=np.float64)
+        scores = np.round(1 / (1 + np.exp(-logits)), 4).tolist()
+        return [dict(zip(self.labels, row, strict=True)) for row in scores]

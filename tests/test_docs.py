@@ -10,7 +10,9 @@ from django.core.management import get_commands
 
 ROOT: Path = settings.BASE_DIR
 APPS = {"accounts", "mlops", "emotions"}
-READERS = r'env\.(?:text|secret|flag|number|seconds|choice|names)\(\s*"([A-Z_]+)"'
+READERS = (
+    r'env\.(?:text|secret|flag|number|seconds|choice|names|fraction|mapping)\(\s*"([A-Z_0-9]+)"'
+)
 
 
 def headings(name: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accounts.addresses import client_address
 from accounts.audit import record as audit_record
-from accounts.calls import call_of
+from accounts.calls import call_of, user_of
 from accounts.models import ApiKey, Tier, User
 from accounts.numbered import numbered_secrets
 from accounts.permissions import ScopeMissingError
@@ -25,4 +25,5 @@ __all__ = [
     "documents_admit",
     "first_admin_create",
     "numbered_secrets",
+    "user_of",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from accounts.models import User
 from accounts.principals import Principal
 
 if TYPE_CHECKING:
@@ -34,3 +35,9 @@ def call_of(request: HttpRequest | Request) -> Call:
     if not isinstance(call, Call):
         call = request.META[_NAME] = Call()
     return call
+
+
+def user_of(request: Request) -> User:
+    """Who asks, in a view that lets nobody in without a user."""
+    assert isinstance(request.user, User)
+    return request.user

@@ -13,7 +13,8 @@ from rest_framework_simplejwt.utils import datetime_from_epoch
 from accounts import registration, serializers, sessions
 from accounts.quotas import login_admit
 from accounts.tokens import AccessToken, RefreshToken
-from accounts.views.base import as_api_errors, validated
+from accounts.views.base import as_api_errors
+from config.common.serializers import validated
 
 NO_CONTENT = OpenApiResponse(description="Done.")
 

@@ -11,11 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import selectors, serializers, services
-from accounts.calls import call_of
+from accounts.calls import call_of, user_of
 from accounts.constants import MAX_KEYS_LISTED
 from accounts.models import ApiKey
 from accounts.permissions import IsPerson
-from accounts.views.base import as_api_errors, user_of, validated
+from accounts.views.base import as_api_errors
+from config.common.serializers import validated
 
 
 class MeView(APIView):

@@ -22,3 +22,14 @@ class StrictSerializer(serializers.Serializer[Any]):
             error = serializers.ErrorDetail(detail, code="unknown_field")
             raise serializers.ValidationError(dict.fromkeys(unknown, error))
         return super().to_internal_value(data)
+
+
+def validated(kind: type[StrictSerializer], data: object) -> dict[str, Any]:
+    """The validated values of *data*.
+
+    Raises:
+        ValidationError: naming each field that is wrong.
+    """
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)

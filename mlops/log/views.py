@@ -16,8 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import User
-from config.common.serializers import StrictSerializer
+from accounts.api import user_of
+from config.common.serializers import validated
 from mlops.log import exports, selectors, serializers
 from mlops.log.privacy import text_read
 from mlops.models import LogExport, Prediction
@@ -36,8 +36,8 @@ class PredictionsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your predictions, newest first; a second or two behind."""
-        query = _validated(serializers.ListQuerySerializer, request.query_params.dict())
-        user = _user(request)
+        query = validated(serializers.ListQuerySerializer, request.query_params.dict())
+        user = user_of(request)
         rows = selectors.predictions_filtered(
             selectors.predictions_visible(user=user, everyone=query["everyone"]),
             user_id=user.pk,
@@ -68,8 +68,8 @@ class PredictionView(APIView):
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         """One prediction with all its scores; a second or two after its answer."""
-        query = _validated(serializers.DetailQuerySerializer, request.query_params.dict())
-        user = _user(request)
+        query = validated(serializers.DetailQuerySerializer, request.query_params.dict())
+        user = user_of(request)
         row: Any = selectors.prediction_get(user=user, key=prediction_id)
         _named([row])
         row.scores_by_label = selectors.prediction_scores(row, row.version)
@@ -90,7 +90,7 @@ class ExportsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your exports."""
-        rows = LogExport.objects.filter(user=_user(request))[:100]
+        rows = LogExport.objects.filter(user=user_of(request))[:100]
         return Response({"exports": serializers.ExportSerializer(rows, many=True).data})
 
     @extend_schema(
@@ -101,9 +101,9 @@ class ExportsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Have a CSV or Parquet file of predictions made in the background."""
-        filters = _validated(serializers.ExportCreateSerializer, request.data)
+        filters = validated(serializers.ExportCreateSerializer, request.data)
         kind = filters.pop("format")
-        export = exports.export_create(user=_user(request), kind=kind, filters=filters)
+        export = exports.export_create(user=user_of(request), kind=kind, filters=filters)
         return Response(serializers.ExportSerializer(export).data, status.HTTP_202_ACCEPTED)
 
 
@@ -152,10 +152,10 @@ class UsageView(APIView):
     )
     def get(self, request: Request) -> Response:
         """What you asked by day or hour, key and model; a second or two behind."""
-        query = _validated(serializers.UsageQuerySerializer, request.query_params.dict())
+        query = validated(serializers.UsageQuerySerializer, request.query_params.dict())
         day = datetime.now(UTC).date() - timedelta(days=query["days"] - 1)
         since = datetime.combine(day, time(), UTC)
-        rows = selectors.usage_by_period(user=_user(request), since=since, period=query["by"])
+        rows = selectors.usage_by_period(user=user_of(request), since=since, period=query["by"])
         body = {
             "since": day,
             "documents": sum(row["documents"] for row in rows),
@@ -175,18 +175,7 @@ def _named(rows: Sequence[Prediction]) -> Sequence[Any]:
 
 
 def _export(request: Request, export_id: UUID) -> LogExport:
-    export = LogExport.objects.filter(user=_user(request), pk=export_id).first()
+    export = LogExport.objects.filter(user=user_of(request), pk=export_id).first()
     if export is None:
         raise Http404
     return export
-
-
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def _validated(kind: type[StrictSerializer], data: object) -> dict[str, Any]:
-    serializer = kind(data=data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

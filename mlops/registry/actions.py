@@ -9,7 +9,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.common.serializers import StrictSerializer
+from accounts.api import user_of
+from config.common.serializers import StrictSerializer, validated
 from mlops.constants import JobKind
 from mlops.export.options import ExportOptions
 from mlops.models import ModelVersion
@@ -19,8 +20,6 @@ from mlops.registry.views import (
     RegistryView,
     accepted,
     answered,
-    user_of,
-    validated,
     version_of,
 )
 from mlops.selectors import dataset_named

@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import User
+from accounts.api import user_of
 from config.common.json import JsonParser
-from config.common.serializers import StrictSerializer
+from config.common.serializers import validated
 from mlops.constants import JobKind
 from mlops.inference.hub import revision_check
 from mlops.models import ModelJob, ModelVersion
@@ -164,19 +164,6 @@ def version_of(name: str, number: int) -> ModelVersion:
     if version is None:
         raise Http404(f"There is no version {name}:{number}.")
     return version
-
-
-def user_of(request: Request) -> User:
-    """Who asks."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def validated(kind: type[StrictSerializer], data: object) -> dict[str, Any]:
-    """The validated values of *data*."""
-    serializer = kind(data=data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def accepted(job: ModelJob) -> Response:

@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import User
-from config.common.serializers import StrictSerializer
+from accounts.api import user_of
+from config.common.serializers import validated
 from mlops.inference.errors import ArtifactError
 from mlops.models import Rollout
 from mlops.rollouts import serializers, services
@@ -73,9 +73,9 @@ class RolloutsView(RolloutView):
     )
     def post(self, request: Request) -> Response:
         """A draft: nothing is routed before it is started."""
-        data = _validated(serializers.RolloutCreateSerializer, request.data)
+        data = validated(serializers.RolloutCreateSerializer, request.data)
         with _as_api_errors():
-            rollout = services.rollout_create(spec=spec_of(data), actor=_user(request))
+            rollout = services.rollout_create(spec=spec_of(data), actor=user_of(request))
         return Response(rollout_body(rollout), status.HTTP_201_CREATED)
 
 
@@ -108,9 +108,9 @@ class RolloutStartView(RolloutView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Route by a draft from now on."""
-        data = _validated(serializers.ReasonSerializer, request.data)
+        data = validated(serializers.ReasonSerializer, request.data)
         with _as_api_errors():
-            rollout = services.rollout_start(rollout=_rollout(name), actor=_user(request), **data)
+            rollout = services.rollout_start(rollout=_rollout(name), actor=user_of(request), **data)
         return Response(rollout_body(rollout))
 
 
@@ -125,9 +125,9 @@ class RolloutRampView(RolloutView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Give one arm another share; comparisons start anew."""
-        data = _validated(serializers.RampSerializer, request.data)
+        data = validated(serializers.RampSerializer, request.data)
         with _as_api_errors():
-            rollout = services.rollout_ramp(rollout=_rollout(name), actor=_user(request), **data)
+            rollout = services.rollout_ramp(rollout=_rollout(name), actor=user_of(request), **data)
         return Response(rollout_body(rollout))
 
 
@@ -142,7 +142,7 @@ class RolloutPauseView(RolloutView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Let production answer everybody, or the champion one arm's callers."""
-        data = _validated(serializers.ArmReasonSerializer, request.data)
+        data = validated(serializers.ArmReasonSerializer, request.data)
         return _switch(request, name, data, services.rollout_pause, services.arm_pause)
 
 
@@ -157,7 +157,7 @@ class RolloutResumeView(RolloutView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Route by a paused rollout, or to a paused arm, again."""
-        data = _validated(serializers.ArmReasonSerializer, request.data)
+        data = validated(serializers.ArmReasonSerializer, request.data)
         return _switch(request, name, data, services.rollout_resume, services.arm_resume)
 
 
@@ -172,10 +172,10 @@ class RolloutConcludeView(RolloutView):
     )
     def post(self, request: Request, name: str) -> Response:
         """End it; a winner is promoted in the same step."""
-        data = _validated(serializers.ConcludeSerializer, request.data)
+        data = validated(serializers.ConcludeSerializer, request.data)
         with _as_api_errors():
             rollout = services.rollout_conclude(
-                rollout=_rollout(name), actor=_user(request), **data
+                rollout=_rollout(name), actor=user_of(request), **data
             )
         return Response(rollout_body(rollout))
 
@@ -191,7 +191,7 @@ class PlanView(RolloutView):
     )
     def get(self, request: Request) -> Response:
         """How long a comparison would take at the last day's traffic."""
-        query = _validated(serializers.PlanQuerySerializer, request.query_params.dict())
+        query = validated(serializers.PlanQuerySerializer, request.query_params.dict())
         try:
             plan, per_day = rollout_plan(**query)
         except PlanError as error:
@@ -217,9 +217,9 @@ class KeyPinView(RolloutView):
     )
     def post(self, request: Request, lookup_id: str) -> Response:
         """Let one version answer a key whatever rollouts say; within two seconds everywhere."""
-        data = _validated(serializers.PinSerializer, request.data)
+        data = validated(serializers.PinSerializer, request.data)
         with _as_api_errors():
-            key = key_pin(lookup_id=lookup_id, actor=_user(request), **data)
+            key = key_pin(lookup_id=lookup_id, actor=user_of(request), **data)
         return Response({"model": key.pinned_model})
 
 
@@ -236,11 +236,11 @@ class FeedbackView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Right labels, or thumbs up or down, for one of your predictions; once."""
-        data = _validated(serializers.FeedbackSerializer, request.data)
+        data = validated(serializers.FeedbackSerializer, request.data)
         thumbs = data.pop("thumbs", None)
         with _as_api_errors():
             feedback = feedback_give(
-                user=_user(request),
+                user=user_of(request),
                 prediction_id=data.pop("prediction"),
                 agrees=None if thumbs is None else thumbs == "up",
                 **data,
@@ -254,10 +254,10 @@ def _switch(request: Request, name: str, data: Any, whole: Any, one: Any) -> Res
     with _as_api_errors():
         if arm_name:
             arm = services.arm_named(rollout, arm_name)
-            one(arm=arm, actor=_user(request), **data)
+            one(arm=arm, actor=user_of(request), **data)
             rollout.refresh_from_db()
         else:
-            rollout = whole(rollout=rollout, actor=_user(request), **data)
+            rollout = whole(rollout=rollout, actor=user_of(request), **data)
     return Response(rollout_body(rollout))
 
 
@@ -266,17 +266,6 @@ def _rollout(name: str) -> Rollout:
     if rollout is None:
         raise Http404(f"There is no rollout {name!r}.")
     return rollout
-
-
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def _validated(kind: type[StrictSerializer], data: object) -> dict[str, Any]:
-    serializer = kind(data=data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 @contextmanager

@@ -24,6 +24,8 @@ Network = IPv4Network | IPv6Network
 
 # Compared against when no key matches, so that an unknown id takes as long as a wrong secret.
 _NO_DIGEST = "0" * 64
+# Of the same length and equal to no digest.
+_NO_MATCH = "-" * 64
 # Cached keys are found by a hash under this process's own secret, never by their plaintext.
 _PROCESS_SECRET = secrets.token_bytes(32)
 
@@ -123,11 +125,12 @@ def _principal(user: User) -> Principal:
 
 
 def _expected(parsed: ParsedKey, row: ApiKey | None) -> str:
+    # One digest is computed in any case, so that every way takes the same time.
     try:
-        # Without a row a digest is computed all the same: both ways take the same time.
         return key_digest(parsed, row.pepper_number if row else pepper_current())
     except KeyError:  # its pepper was retired
-        return ""
+        key_digest(parsed, pepper_current())
+        return _NO_MATCH
 
 
 def _usable(row: ApiKey, now: datetime) -> bool:

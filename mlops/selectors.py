@@ -7,17 +7,18 @@ from pathlib import Path
 from django.db.models import QuerySet
 
 from mlops.constants import Action, JobStatus, Status
+from mlops.errors import CodedError
 from mlops.models import Dataset, Evaluation, ModelEvent, ModelJob, ModelVersion
 from mlops.storage import artifact_folder
 
 
-class VersionNotFoundError(LookupError):
+class VersionNotFoundError(CodedError, LookupError):
     """No version is meant by a name."""
 
     code = "version_not_found"
 
 
-class DatasetNotFoundError(LookupError):
+class DatasetNotFoundError(CodedError, LookupError):
     """No data set is meant by a name."""
 
     code = "dataset_not_found"

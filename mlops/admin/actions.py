@@ -26,33 +26,25 @@ from mlops.admin.forms import (
     ReplayForm,
 )
 from mlops.constants import JobKind, Status
-from mlops.inference.errors import ArtifactError
+from mlops.errors import CodedError
 from mlops.models import ModelJob, ModelVersion
 from mlops.selectors import (
-    VersionNotFoundError,
     dataset_reference,
     version_serving,
     versions_visible,
 )
 from mlops.services import versions
 from mlops.services.downloads import version_archive_file
-from mlops.services.errors import GateError, IllegalTransitionError
-from mlops.services.evaluations import ComparisonError
 from mlops.services.gates import FORCE_PERMISSION, gates_judge
 from mlops.services.jobs import job_create
 from mlops.services.registration import Registration
 from mlops.services.uploads import upload_keep
-from mlops.training.data import DataFormatError
 
 Admin = ModelAdmin[ModelVersion]
 View = Callable[..., HttpResponseBase]
 Done = Callable[[HttpRequest, ModelVersion, dict[str, Any]], HttpResponseBase]
 
 ADD, CHANGE, DELETE = (f"mlops.{verb}_modelversion" for verb in ("add", "change", "delete"))
-REFUSALS = (
-    *(ArtifactError, IllegalTransitionError, VersionNotFoundError),
-    *(GateError, ComparisonError, DataFormatError),
-)
 
 
 def register_view(admin: Admin, request: HttpRequest) -> HttpResponse:
@@ -105,7 +97,7 @@ def _form_page(
             if request.method == "POST" and form.is_valid():
                 try:
                     return done(request, version, form.cleaned_data)
-                except REFUSALS as error:
+                except CodedError as error:
                     form.add_error(None, str(error))
             gates = _gates(version) if form_class is PromoteForm else []
             heading = f"{title} {version}"

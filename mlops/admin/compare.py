@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from mlops.admin.base import ModelAdmin
 from mlops.admin.forms import CompareForm
 from mlops.admin.pictures import difference_bar
-from mlops.inference.errors import ArtifactError
+from mlops.errors import CodedError
 from mlops.models import ModelVersion
 from mlops.selectors import (
     dataset_reference,
@@ -22,7 +22,6 @@ from mlops.selectors import (
     versions_visible,
 )
 from mlops.services.evaluations import ComparisonError, evaluations_compare
-from mlops.training.data import DataFormatError
 
 
 def compare_page(admin: ModelAdmin[ModelVersion]) -> Callable[..., HttpResponse]:
@@ -38,7 +37,7 @@ def compare_page(admin: ModelAdmin[ModelVersion]) -> Callable[..., HttpResponse]
         if request.GET and form.is_valid():
             try:
                 found = _compared(version, **form.cleaned_data)
-            except (ComparisonError, DataFormatError, ArtifactError) as error:
+            except CodedError as error:
                 form.add_error(None, str(error))
         context = {
             **admin.admin_site.each_context(request),

@@ -17,14 +17,13 @@ from mlops.admin.base import ReadOnlyAdmin, actor_of, badge
 from mlops.admin.pictures import difference_bar
 from mlops.admin.rollout_chart import split_chart
 from mlops.admin.rollout_forms import PlanForm, RolloutForm
-from mlops.inference.errors import ArtifactError
+from mlops.errors import CodedError
 from mlops.models import Feedback, Rollout, RolloutEvent
 from mlops.rollouts import services
 from mlops.rollouts.errors import RolloutError
 from mlops.rollouts.presentation import paired_body, rollout_body
 from mlops.rollouts.report import ArmReport, rollout_report
 from mlops.rollouts.timeline import timeline_of
-from mlops.services.errors import GateError, IllegalTransitionError
 from mlops.statistics.sequential import ClusterSums, Comparison
 
 _EVENTS = 20
@@ -119,7 +118,7 @@ class RolloutAdmin(ReadOnlyAdmin):
         by = {"actor": actor_of(request), "reason": request.POST.get("reason", "")[:500]}
         try:
             said = action(rollout, request.POST, by)
-        except (RolloutError, IllegalTransitionError, GateError, ArtifactError) as error:
+        except CodedError as error:
             self.message_user(request, str(error), messages.ERROR)
         except ValueError:
             self.message_user(request, "A share is a number, like 0.25.", messages.ERROR)

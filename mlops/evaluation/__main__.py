@@ -17,7 +17,6 @@ from mlops.inference.backends import RuntimeOptions
 from mlops.inference.classifier import Classifier
 from mlops.inference.memory import resident_megabytes
 from mlops.inference.protocol import Progress, work_main
-from mlops.training.data import DataFormatError
 
 # The processor, one thread: figures of two versions compare on any machine.
 OPTIONS = RuntimeOptions(device="cpu", threads=1)
@@ -53,8 +52,4 @@ def evaluate(folder: Path, specification: dict[str, Any], progress: Progress) ->
 
 if __name__ == "__main__":
     _specification = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-    sys.exit(
-        work_main(
-            lambda progress: evaluate(Path(sys.argv[1]), _specification, progress), DataFormatError
-        )
-    )
+    sys.exit(work_main(lambda progress: evaluate(Path(sys.argv[1]), _specification, progress)))

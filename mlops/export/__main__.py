@@ -11,7 +11,6 @@ from mlops.export.exporter import onnx_export
 from mlops.export.options import ExportOptions
 from mlops.export.parity import Texts
 from mlops.inference.protocol import Progress, work_main
-from mlops.training.data import DataFormatError
 
 
 def main(arguments: list[str], progress: Progress) -> dict[str, Any]:
@@ -30,4 +29,4 @@ def main(arguments: list[str], progress: Progress) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(work_main(lambda progress: main(sys.argv[1:], progress), DataFormatError))
+    sys.exit(work_main(lambda progress: main(sys.argv[1:], progress)))

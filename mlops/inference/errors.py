@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops.errors import CodedError
 
-class ArtifactError(Exception):
+
+class ArtifactError(CodedError):
     """An artifact folder that will not be loaded; the version that serves stays."""
 
     code = "artifact_error"
@@ -47,7 +49,7 @@ class NotFiniteError(ArtifactIncompatibleError):
     code = "not_finite"
 
 
-class InferenceError(Exception):
+class InferenceError(CodedError):
     """Base of everything that stops a loaded model from answering one request."""
 
     code = "inference_failed"

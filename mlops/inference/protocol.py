@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlops.inference.errors import ArtifactError, InferenceError
+from mlops.errors import CodedError
 
 Progress = Callable[[float, str], None]
 Work = Callable[[Progress], Mapping[str, Any]]
@@ -25,11 +25,10 @@ def silent(share: float, message: str) -> None:
     """Progress where nobody looks."""
 
 
-def work_main(work: Work, *expected: type[Exception]) -> int:
-    """Run *work* and print its result; the exit status, 1 for an error that has a name.
+def work_main(work: Work) -> int:
+    """Run *work* and print its result; the exit status, 1 for an error that has a code.
 
-    What is neither an artifact's nor an inference error nor of *expected* is a defect and leaves
-    with its traceback.
+    What has none is a defect and leaves with its traceback.
     """
     if os.environ.get(WATCHED):
         threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -42,8 +41,8 @@ def work_main(work: Work, *expected: type[Exception]) -> int:
 
     try:
         result = work(lambda share, message: say({"progress": share, "message": message}))
-    except (ArtifactError, InferenceError, *expected) as error:  # type: ignore[misc]
-        say({"error": {"code": getattr(error, "code", "failed"), "detail": str(error)}})
+    except CodedError as error:
+        say({"error": {"code": error.code, "detail": str(error)}})
         return 1
     say({"result": dict(result)})
     return 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from mlops.inference.errors import ArtifactError
+from mlops.errors import CodedError
 from mlops.models import Dataset, ModelVersion
 from mlops.selectors import (
     DatasetNotFoundError,
@@ -19,9 +19,6 @@ from mlops.selectors import (
     dataset_named,
     version_named,
 )
-from mlops.services.errors import GateError, IllegalTransitionError
-from mlops.services.evaluations import ComparisonError
-from mlops.training.data import DataFormatError
 
 # Exit statuses, as of every command: 1 for work that failed, 2 for a command line that cannot work.
 FAILED, MISUSED = 1, 2
@@ -50,12 +47,8 @@ class ModelCommand(BaseCommand):
             yield
         except (VersionNotFoundError, DatasetNotFoundError) as error:
             raise CommandError(str(error), returncode=MISUSED) from error
-        except (
-            *(ArtifactError, IllegalTransitionError, GateError),
-            *(ComparisonError, DataFormatError),
-        ) as error:
-            code = getattr(error, "code", "bad_data")
-            raise CommandError(f"{error} ({code})", returncode=FAILED) from error
+        except CodedError as error:
+            raise CommandError(f"{error} ({error.code})", returncode=FAILED) from error
 
     def version(self, name: str) -> ModelVersion:
         """The version that *name* means."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -13,11 +13,8 @@ from accounts.api import user_of
 from config.common.serializers import StrictSerializer, validated
 from mlops.constants import JobKind
 from mlops.export.options import ExportOptions
-from mlops.models import ModelVersion
 from mlops.registry import serializers
-from mlops.registry.errors import as_api_errors
 from mlops.registry.views import (
-    RegistryView,
     accepted,
     answered,
     version_of,
@@ -33,6 +30,7 @@ from mlops.services.versions import (
     version_rollback,
     version_validate,
 )
+from mlops.views import OperationsView, as_api_errors, service_call
 
 _Post = TypeVar("_Post", bound=Callable[..., Response])
 
@@ -46,80 +44,68 @@ def _schema(
     )
 
 
-class ActionView(RegistryView):
-    """Validates the body and calls a service with the version, the body and who asks."""
-
-    def act(self, request: Request, version: ModelVersion, body: Any, service: Any) -> Response:
-        """The version that the service returns, as it is now."""
-        data = validated(body, request.data)
-        with as_api_errors():
-            return answered(service(version=version, actor=user_of(request), **data))
-
-
-class PromoteView(ActionView):
+class PromoteView(OperationsView):
     """``POST .../promote/``."""
 
     @_schema("promote", serializers.PromoteSerializer)
     def post(self, request: Request, name: str, number: int) -> Response:
         """Have a version serve, if the promotion gates let it."""
-        body = serializers.PromoteSerializer
-        return self.act(request, version_of(name, number), body, version_promote)
+        version, body = version_of(name, number), serializers.PromoteSerializer
+        return answered(service_call(request, version_promote, body, version=version))
 
 
-class RollbackView(ActionView):
+class RollbackView(OperationsView):
     """``POST .../rollback/``."""
 
     @_schema("rollback", serializers.VersionReasonSerializer)
     def post(self, request: Request, name: str, number: int) -> Response:
         """Have serve again what served before this version; answers that one."""
-        body = serializers.VersionReasonSerializer
-        return self.act(request, version_of(name, number), body, version_rollback)
+        version, body = version_of(name, number), serializers.VersionReasonSerializer
+        return answered(service_call(request, version_rollback, body, version=version))
 
 
-class ValidateView(ActionView):
+class ValidateView(OperationsView):
     """``POST .../validate/``."""
 
     @_schema("validate", None)
     def post(self, request: Request, name: str, number: int) -> Response:
         """Say that a draft may be promoted."""
         version = version_of(name, number)
-        return self.act(request, version, StrictSerializer, version_validate)
+        return answered(service_call(request, version_validate, StrictSerializer, version=version))
 
 
-class ArchiveView(ActionView):
+class ArchiveView(OperationsView):
     """``POST .../archive/``."""
 
     @_schema("archive", serializers.VersionReasonSerializer)
     def post(self, request: Request, name: str, number: int) -> Response:
         """Take a version out of use; its files stay."""
-        body = serializers.VersionReasonSerializer
-        return self.act(request, version_of(name, number), body, version_archive)
+        version, body = version_of(name, number), serializers.VersionReasonSerializer
+        return answered(service_call(request, version_archive, body, version=version))
 
 
-class RestoreView(ActionView):
+class RestoreView(OperationsView):
     """``POST .../restore/``."""
 
     @_schema("restore", serializers.VersionReasonSerializer)
     def post(self, request: Request, name: str, number: int) -> Response:
         """Bring an archived version back."""
-        body = serializers.VersionReasonSerializer
-        return self.act(request, version_of(name, number), body, version_restore)
+        version, body = version_of(name, number), serializers.VersionReasonSerializer
+        return answered(service_call(request, version_restore, body, version=version))
 
 
-class AliasView(ActionView):
+class AliasView(OperationsView):
     """``POST .../alias/``."""
 
     @_schema("alias", serializers.AliasSerializer)
     def post(self, request: Request, name: str, number: int) -> Response:
         """Point an alias of the model to this version."""
         version = version_of(name, number)
-        data = validated(serializers.AliasSerializer, request.data)
-        with as_api_errors():
-            alias_set(version=version, actor=user_of(request), **data)
+        service_call(request, alias_set, serializers.AliasSerializer, version=version)
         return answered(version)
 
 
-class ExportView(ActionView):
+class ExportView(OperationsView):
     """``POST .../export/``."""
 
     @_schema("export", serializers.ExportSerializer, job=True)
@@ -137,7 +123,7 @@ class ExportView(ActionView):
         )
 
 
-class EvaluateView(ActionView):
+class EvaluateView(OperationsView):
     """``POST .../evaluate/``."""
 
     @_schema("evaluate", serializers.EvaluateSerializer, job=True)

@@ -12,7 +12,6 @@ from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api import user_of
 from config.common.json import JsonParser
@@ -21,7 +20,6 @@ from mlops.constants import JobKind
 from mlops.inference.hub import revision_check
 from mlops.models import ModelJob, ModelVersion
 from mlops.registry import serializers
-from mlops.registry.errors import as_api_errors
 from mlops.selectors import (
     dataset_named,
     dataset_reference,
@@ -34,19 +32,10 @@ from mlops.services.evaluations import ComparisonError, evaluations_compare
 from mlops.services.jobs import job_create
 from mlops.services.registration import Registration, import_folder, overrides_parse
 from mlops.services.uploads import upload_check, upload_keep
+from mlops.views import OperationsView, as_api_errors
 
 
-class RegistryView(APIView):
-    """Reading needs ``models:read``, changing ``models:write``."""
-
-    @property
-    def required_scopes(self) -> tuple[str, ...]:
-        """By the method."""
-        reads = self.request is None or self.request.method in ("GET", "HEAD", "OPTIONS")
-        return ("models:read",) if reads else ("models:write",)
-
-
-class ModelsView(RegistryView):
+class ModelsView(OperationsView):
     """``/api/v1/models/``."""
 
     parser_classes = (JsonParser, MultiPartParser)
@@ -80,7 +69,7 @@ class ModelsView(RegistryView):
         return accepted(job)
 
 
-class VersionView(RegistryView):
+class VersionView(OperationsView):
     """``/api/v1/models/<name>/<number>/``."""
 
     @extend_schema(
@@ -100,7 +89,7 @@ class VersionView(RegistryView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class JobView(RegistryView):
+class JobView(OperationsView):
     """``GET /api/v1/models/jobs/<id>/``."""
 
     @extend_schema(operation_id="models_job", responses=serializers.JobSerializer, tags=["models"])
@@ -110,7 +99,7 @@ class JobView(RegistryView):
         return Response(serializers.JobSerializer(get_object_or_404(rows, pk=job_id)).data)
 
 
-class CompareView(RegistryView):
+class CompareView(OperationsView):
     """``GET /api/v1/models/compare/``."""
 
     @extend_schema(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from mlops.errors import CodedError
 
-class RolloutError(Exception):
-    """A mistake in what was asked for; ``field`` names where."""
 
-    def __init__(self, detail: str, *, code: str, field: str = "") -> None:
-        super().__init__(detail)
-        self.code, self.field = code, field
+class RolloutError(CodedError):
+    """A mistake in what was asked for; code and field are named where it is raised."""
 
 
 class RolloutConflictError(RolloutError):

@@ -11,6 +11,7 @@ import numpy as np
 from django.utils import timezone
 
 from accounts.api import User, audit_record
+from mlops.errors import CodedError
 from mlops.inference.classifier import Classifier
 from mlops.inference.protocol import Progress
 from mlops.log.privacy import TextLockedError, text_open
@@ -24,7 +25,7 @@ MAX_TEXTS = 5_000
 _CHUNK = 256
 
 
-class NothingToReplayError(LookupError):
+class NothingToReplayError(CodedError):
     """No kept text lies in the time that was asked for."""
 
     code = "nothing_to_replay"

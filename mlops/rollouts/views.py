@@ -2,61 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers as drf
 from rest_framework import status
-from rest_framework.exceptions import APIException, ErrorDetail, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import user_of
-from config.common.serializers import validated
-from mlops.inference.errors import ArtifactError
+from config.common.serializers import StrictSerializer, validated
 from mlops.models import Rollout
 from mlops.rollouts import serializers, services
-from mlops.rollouts.errors import (
-    FeedbackNotFoundError,
-    FeedbackTwiceError,
-    RolloutConflictError,
-    RolloutError,
-)
 from mlops.rollouts.feedback import feedback_give
-from mlops.rollouts.pins import KeyNotFoundError, key_pin
+from mlops.rollouts.pins import key_pin
 from mlops.rollouts.planning import rollout_plan
 from mlops.rollouts.presentation import feedback_body, report_body, rollout_body
 from mlops.rollouts.report import rollout_report
 from mlops.rollouts.shapes import FEEDBACK, REPORT, ROLLOUT, ROLLOUTS
 from mlops.rollouts.specs import spec_of
-from mlops.services.errors import GateError, IllegalTransitionError
-from mlops.statistics.planner import PlanError
+from mlops.views import OperationsView, as_api_errors, service_call
 
 # The newest; older ones are in the admin.
 MAX_LISTED = 200
 
-
-class ConflictError(APIException):
-    """Right in itself, but not in the present state of things."""
-
-    status_code = status.HTTP_409_CONFLICT
+_Post = TypeVar("_Post", bound=Callable[..., Response])
 
 
-class RolloutView(APIView):
-    """Reading needs ``models:read``, changing ``models:write``."""
-
-    @property
-    def required_scopes(self) -> tuple[str, ...]:
-        """By the method."""
-        reads = self.request is None or self.request.method in ("GET", "HEAD", "OPTIONS")
-        return ("models:read",) if reads else ("models:write",)
+def _schema(name: str, body: type[StrictSerializer]) -> Callable[[_Post], _Post]:
+    return extend_schema(
+        operation_id=f"rollouts_{name}", request=body, responses=ROLLOUT, tags=["rollouts"]
+    )
 
 
-class RolloutsView(RolloutView):
+class RolloutsView(OperationsView):
     """``/api/v1/rollouts/``."""
 
     @extend_schema(operation_id="rollouts_list", responses=ROLLOUTS, tags=["rollouts"])
@@ -74,12 +55,12 @@ class RolloutsView(RolloutView):
     def post(self, request: Request) -> Response:
         """A draft: nothing is routed before it is started."""
         data = validated(serializers.RolloutCreateSerializer, request.data)
-        with _as_api_errors():
+        with as_api_errors():
             rollout = services.rollout_create(spec=spec_of(data), actor=user_of(request))
         return Response(rollout_body(rollout), status.HTTP_201_CREATED)
 
 
-class RolloutDetailView(RolloutView):
+class RolloutDetailView(OperationsView):
     """``GET /api/v1/rollouts/<name>/``."""
 
     @extend_schema(operation_id="rollouts_read", responses=ROLLOUT, tags=["rollouts"])
@@ -88,7 +69,7 @@ class RolloutDetailView(RolloutView):
         return Response(rollout_body(_rollout(name)))
 
 
-class RolloutReportView(RolloutView):
+class RolloutReportView(OperationsView):
     """``GET /api/v1/rollouts/<name>/report/``."""
 
     @extend_schema(operation_id="rollouts_report", responses=REPORT, tags=["rollouts"])
@@ -97,90 +78,54 @@ class RolloutReportView(RolloutView):
         return Response(report_body(rollout_report(_rollout(name))))
 
 
-class RolloutStartView(RolloutView):
+class RolloutStartView(OperationsView):
     """``POST /api/v1/rollouts/<name>/start/``."""
 
-    @extend_schema(
-        operation_id="rollouts_start",
-        request=serializers.ReasonSerializer,
-        responses=ROLLOUT,
-        tags=["rollouts"],
-    )
+    @_schema("start", serializers.ReasonSerializer)
     def post(self, request: Request, name: str) -> Response:
         """Route by a draft from now on."""
-        data = validated(serializers.ReasonSerializer, request.data)
-        with _as_api_errors():
-            rollout = services.rollout_start(rollout=_rollout(name), actor=user_of(request), **data)
-        return Response(rollout_body(rollout))
+        return _changed(request, name, services.rollout_start, serializers.ReasonSerializer)
 
 
-class RolloutRampView(RolloutView):
+class RolloutRampView(OperationsView):
     """``POST /api/v1/rollouts/<name>/ramp/``."""
 
-    @extend_schema(
-        operation_id="rollouts_ramp",
-        request=serializers.RampSerializer,
-        responses=ROLLOUT,
-        tags=["rollouts"],
-    )
+    @_schema("ramp", serializers.RampSerializer)
     def post(self, request: Request, name: str) -> Response:
         """Give one arm another share; comparisons start anew."""
-        data = validated(serializers.RampSerializer, request.data)
-        with _as_api_errors():
-            rollout = services.rollout_ramp(rollout=_rollout(name), actor=user_of(request), **data)
-        return Response(rollout_body(rollout))
+        return _changed(request, name, services.rollout_ramp, serializers.RampSerializer)
 
 
-class RolloutPauseView(RolloutView):
+class RolloutPauseView(OperationsView):
     """``POST /api/v1/rollouts/<name>/pause/``."""
 
-    @extend_schema(
-        operation_id="rollouts_pause",
-        request=serializers.ArmReasonSerializer,
-        responses=ROLLOUT,
-        tags=["rollouts"],
-    )
+    @_schema("pause", serializers.ArmReasonSerializer)
     def post(self, request: Request, name: str) -> Response:
         """Let production answer everybody, or the champion one arm's callers."""
-        data = validated(serializers.ArmReasonSerializer, request.data)
-        return _switch(request, name, data, services.rollout_pause, services.arm_pause)
+        service = _either(services.rollout_pause, services.arm_pause)
+        return _changed(request, name, service, serializers.ArmReasonSerializer)
 
 
-class RolloutResumeView(RolloutView):
+class RolloutResumeView(OperationsView):
     """``POST /api/v1/rollouts/<name>/resume/``."""
 
-    @extend_schema(
-        operation_id="rollouts_resume",
-        request=serializers.ArmReasonSerializer,
-        responses=ROLLOUT,
-        tags=["rollouts"],
-    )
+    @_schema("resume", serializers.ArmReasonSerializer)
     def post(self, request: Request, name: str) -> Response:
         """Route by a paused rollout, or to a paused arm, again."""
-        data = validated(serializers.ArmReasonSerializer, request.data)
-        return _switch(request, name, data, services.rollout_resume, services.arm_resume)
+        service = _either(services.rollout_resume, services.arm_resume)
+        return _changed(request, name, service, serializers.ArmReasonSerializer)
 
 
-class RolloutConcludeView(RolloutView):
+class RolloutConcludeView(OperationsView):
     """``POST /api/v1/rollouts/<name>/conclude/``."""
 
-    @extend_schema(
-        operation_id="rollouts_conclude",
-        request=serializers.ConcludeSerializer,
-        responses=ROLLOUT,
-        tags=["rollouts"],
-    )
+    @_schema("conclude", serializers.ConcludeSerializer)
     def post(self, request: Request, name: str) -> Response:
         """End it; a winner is promoted in the same step."""
-        data = validated(serializers.ConcludeSerializer, request.data)
-        with _as_api_errors():
-            rollout = services.rollout_conclude(
-                rollout=_rollout(name), actor=user_of(request), **data
-            )
-        return Response(rollout_body(rollout))
+        return _changed(request, name, services.rollout_conclude, serializers.ConcludeSerializer)
 
 
-class PlanView(RolloutView):
+class PlanView(OperationsView):
     """``GET /api/v1/rollouts/plan/``."""
 
     @extend_schema(
@@ -192,10 +137,8 @@ class PlanView(RolloutView):
     def get(self, request: Request) -> Response:
         """How long a comparison would take at the last day's traffic."""
         query = validated(serializers.PlanQuerySerializer, request.query_params.dict())
-        try:
+        with as_api_errors():
             plan, per_day = rollout_plan(**query)
-        except PlanError as error:
-            raise drf.ValidationError(str(error), code="plan_impossible") from error
         return Response(
             {
                 "champion": plan.champion,
@@ -206,7 +149,7 @@ class PlanView(RolloutView):
         )
 
 
-class KeyPinView(RolloutView):
+class KeyPinView(OperationsView):
     """``POST /api/v1/keys/<id>/pin/``."""
 
     @extend_schema(
@@ -217,9 +160,7 @@ class KeyPinView(RolloutView):
     )
     def post(self, request: Request, lookup_id: str) -> Response:
         """Let one version answer a key whatever rollouts say; within two seconds everywhere."""
-        data = validated(serializers.PinSerializer, request.data)
-        with _as_api_errors():
-            key = key_pin(lookup_id=lookup_id, actor=user_of(request), **data)
+        key = service_call(request, key_pin, serializers.PinSerializer, lookup_id=lookup_id)
         return Response({"model": key.pinned_model})
 
 
@@ -238,7 +179,7 @@ class FeedbackView(APIView):
         """Right labels, or thumbs up or down, for one of your predictions; once."""
         data = validated(serializers.FeedbackSerializer, request.data)
         thumbs = data.pop("thumbs", None)
-        with _as_api_errors():
+        with as_api_errors():
             feedback = feedback_give(
                 user=user_of(request),
                 prediction_id=data.pop("prediction"),
@@ -248,17 +189,24 @@ class FeedbackView(APIView):
         return Response(feedback_body(feedback), status.HTTP_201_CREATED)
 
 
-def _switch(request: Request, name: str, data: Any, whole: Any, one: Any) -> Response:
-    rollout = _rollout(name)
-    arm_name = data.pop("arm")
-    with _as_api_errors():
-        if arm_name:
-            arm = services.arm_named(rollout, arm_name)
-            one(arm=arm, actor=user_of(request), **data)
-            rollout.refresh_from_db()
-        else:
-            rollout = whole(rollout=rollout, actor=user_of(request), **data)
-    return Response(rollout_body(rollout))
+def _changed(
+    request: Request, name: str, service: Callable[..., Rollout], body: type[StrictSerializer]
+) -> Response:
+    """The rollout as *service* leaves it."""
+    return Response(rollout_body(service_call(request, service, body, rollout=_rollout(name))))
+
+
+def _either(whole: Callable[..., Rollout], one: Callable[..., object]) -> Callable[..., Rollout]:
+    """A service that does *one* to the arm that is named, else *whole* to the rollout."""
+
+    def service(*, rollout: Rollout, arm: str, **rest: Any) -> Rollout:
+        if not arm:
+            return whole(rollout=rollout, **rest)
+        one(arm=services.arm_named(rollout, arm), **rest)
+        rollout.refresh_from_db()
+        return rollout
+
+    return service
 
 
 def _rollout(name: str) -> Rollout:
@@ -266,20 +214,3 @@ def _rollout(name: str) -> Rollout:
     if rollout is None:
         raise Http404(f"There is no rollout {name!r}.")
     return rollout
-
-
-@contextmanager
-def _as_api_errors() -> Iterator[None]:
-    """What a service finds wrong, in the API's shape."""
-    try:
-        yield
-    except (FeedbackNotFoundError, KeyNotFoundError) as error:
-        raise NotFound(str(error), code=error.code) from error
-    except (RolloutConflictError, FeedbackTwiceError) as error:
-        raise ConflictError(str(error), code=error.code) from error
-    except RolloutError as error:
-        detail = ErrorDetail(str(error), code=error.code)
-        raise drf.ValidationError({error.field or "non_field_errors": [detail]}) from error
-    except (IllegalTransitionError, ArtifactError, GateError) as error:
-        code = getattr(error, "code", "illegal_transition")
-        raise ConflictError(str(error), code=code) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mlops.errors import CodedError
 
-class IllegalTransitionError(RuntimeError):
+
+class IllegalTransitionError(CodedError):
     """A change that the version's present status does not allow."""
 
     code = "illegal_transition"

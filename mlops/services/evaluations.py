@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts.api import User
 from mlops.constants import Action
+from mlops.errors import CodedError
 from mlops.evaluation.alignment import Scored
 from mlops.evaluation.bootstrap import LEVEL
 from mlops.evaluation.comparison import comparison_measure
@@ -22,7 +23,7 @@ from mlops.services.processes import process_run
 from mlops.storage import blob_copy, blob_save
 
 
-class ComparisonError(ValueError):
+class ComparisonError(CodedError):
     """Two evaluations that cannot be compared."""
 
     code = "not_comparable"

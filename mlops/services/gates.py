@@ -8,11 +8,11 @@ from typing import Any
 
 from accounts.api import User
 from mlops.constants import GateMetric
+from mlops.errors import CodedError
 from mlops.models import Dataset, Evaluation, ModelVersion, PromotionGate
 from mlops.selectors import dataset_reference, evaluation_latest
 from mlops.services.errors import ForceError, GateError
 from mlops.services.evaluations import evaluations_compare
-from mlops.training.data import DataFormatError
 
 FORCE_PERMISSION = "mlops.force_promotion"
 
@@ -93,7 +93,7 @@ def _f1_macro(gate: PromotionGate, case: _Case) -> GateResult:
     level = 2 * gate.confidence - 1
     try:
         found = evaluations_compare(candidate=case.candidate, champion=case.champions, level=level)
-    except (ValueError, DataFormatError) as error:
+    except CodedError as error:
         return _result(gate, str(error), passed=False)
     difference = found["figures"]["f1_macro"]["difference"]
     low = found["intervals"]["f1_macro"][0]

@@ -21,12 +21,11 @@ from django.utils import timezone
 
 from accounts.api import User
 from mlops.constants import JobKind, JobStatus
+from mlops.errors import CodedError
 from mlops.export.options import ExportOptions
-from mlops.inference.errors import ArtifactError
 from mlops.inference.protocol import Progress
 from mlops.models import Dataset, ModelJob, ModelVersion
-from mlops.rollouts.replay import NothingToReplayError, replay_run, replay_words
-from mlops.services.errors import IllegalTransitionError
+from mlops.rollouts.replay import replay_run, replay_words
 from mlops.services.evaluations import version_evaluate
 from mlops.services.export import version_export
 from mlops.services.registration import Registration, model_register
@@ -63,8 +62,8 @@ def job_run(*, job_id: int) -> None:
     job = ModelJob.objects.select_related("version__model", "actor").get(pk=job_id)
     try:
         outcome = _WORK[job.kind](job, _progress(job))
-    except (ArtifactError, IllegalTransitionError, NothingToReplayError) as error:
-        _fail(job, getattr(error, "code", "failed"), str(error))
+    except CodedError as error:
+        _fail(job, error.code, str(error))
     except Exception:
         logger.exception("job %s failed", job_id)
         _fail(job, "error", traceback.format_exc(limit=-3))

@@ -25,11 +25,9 @@ _ERROR_LINES = 12
 
 
 class ProcessError(ArtifactError):
-    """The work failed; ``code`` and message are those of the process that did it."""
+    """The work failed; code and message are those of the process that did it."""
 
-    def __init__(self, detail: str, code: str = "process_failed") -> None:
-        super().__init__(detail)
-        self.code = code
+    code = "process_failed"
 
 
 def process_run(
@@ -86,8 +84,8 @@ def _outcome(last: dict[str, Any], status: int, errors: str) -> dict[str, Any]:
         result: dict[str, Any] = last["result"]
         return result
     if "error" in last:
-        raise ProcessError(last["error"]["detail"], last["error"]["code"])
+        raise ProcessError(last["error"]["detail"], code=last["error"]["code"])
     if status == -9:
-        raise ProcessError("the process was killed, for time or for memory", "process_killed")
+        raise ProcessError("the process was killed, for time or for memory", code="process_killed")
     lines = "\n".join(errors.strip().splitlines()[-_ERROR_LINES:])
     raise ProcessError(f"the process ended with status {status}:\n{lines}")

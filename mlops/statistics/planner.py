@@ -6,14 +6,17 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from mlops.errors import CodedError
 from mlops.statistics.sequential import ALPHA, PROPORTION_SCALE, boundary
 
 # More than this is no plan: a billion answers in an arm.
 MAX_ANSWERS = 1_000_000_000
 
 
-class PlanError(ValueError):
+class PlanError(CodedError):
     """What was asked for cannot be planned."""
+
+    code = "plan_impossible"
 
 
 @dataclass(frozen=True, slots=True)

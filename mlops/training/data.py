@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops.errors import CodedError
+
 FloatArray = NDArray[np.float32]
 
 
-class DataFormatError(ValueError):
+class DataFormatError(CodedError, ValueError):
     """A labelled file that cannot be read; the message names file, line and what was expected."""
+
+    code = "bad_data"
 
 
 @dataclass(frozen=True, slots=True)

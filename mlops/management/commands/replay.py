@@ -7,16 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from mlops.inference.errors import ArtifactError
-from mlops.management.base import FAILED, MISUSED, VERSION_HELP, ModelCommand
-from mlops.rollouts.replay import (
-    MAX_TEXTS,
-    NothingToReplayError,
-    replay_json,
-    replay_run,
-    replay_words,
-)
-from mlops.selectors import VersionNotFoundError, version_named
+from mlops.management.base import MISUSED, VERSION_HELP, ModelCommand
+from mlops.rollouts.replay import MAX_TEXTS, replay_json, replay_run, replay_words
 
 
 class Command(ModelCommand):
@@ -33,17 +25,13 @@ class Command(ModelCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["hours"] <= 0 or options["limit"] < 1:
             raise CommandError("--hours and --limit must be over 0", returncode=MISUSED)
-        try:
-            version = version_named(options["version"])
+        version = self.version(options["version"])
+        with self.errors():
             report = replay_run(
                 version=version,
                 hours=options["hours"],
                 limit=options["limit"],
                 progress=self.progress,
             )
-        except VersionNotFoundError as error:
-            raise CommandError(str(error), returncode=MISUSED) from error
-        except (NothingToReplayError, ArtifactError) as error:
-            raise CommandError(str(error), returncode=FAILED) from error
         shown = replay_json if options["json"] else replay_words
         self.stdout.write(shown(version, report))

@@ -11,16 +11,15 @@ from typing import Any
 from django.core.management.base import CommandError
 from rest_framework.exceptions import ValidationError
 
+from mlops.errors import CodedError
 from mlops.management.base import FAILED, MISUSED, ModelCommand
 from mlops.models import Rollout
 from mlops.rollouts import services
-from mlops.rollouts.errors import RolloutError
 from mlops.rollouts.planning import rollout_plan
 from mlops.rollouts.presentation import report_body, rollout_body
 from mlops.rollouts.report import rollout_report
 from mlops.rollouts.serializers import RolloutCreateSerializer
 from mlops.rollouts.specs import spec_of
-from mlops.services.errors import GateError, IllegalTransitionError
 from mlops.statistics.planner import PlanError
 
 
@@ -62,7 +61,7 @@ class Command(ModelCommand):
             values, words = act(options)
         except (PlanError, ValidationError) as error:
             raise CommandError(str(error), returncode=MISUSED) from error
-        except (RolloutError, IllegalTransitionError, GateError) as error:
+        except CodedError as error:
             raise CommandError(str(error), returncode=FAILED) from error
         self.stdout.write(json.dumps(values, default=str) if options["json"] else words)
 

@@ -1,6 +1,7 @@
 """All settings, read from the environment. Every default runs; each line says why it is so.
 
-``docs/settings.md`` describes the variables for operators.
+``docs/settings.md`` describes the variables for operators; what no variable changes is in
+``config.libraries``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import django_stubs_ext
-from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
 
-from config import __version__, env
+from config import env
+from config.libraries import admin, api, apps, cache, database, logs
 
 # Lets admin classes and querysets name their model in their type.
 django_stubs_ext.monkeypatch()
@@ -32,135 +31,24 @@ SECRET_KEY = env.secret("SECRET_KEY", lambda: env.persisted_secret(DATA_DIR / "s
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
-INSTALLED_APPS = [
-    "emotions",
-    "mlops",
-    "accounts",
-    # Before the admin: its templates and its site take the place of Django's.
-    "unfold",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "drf_standardized_errors",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_prometheus",
-    # Spent refresh tokens; and who failed to log in how often.
-    "rest_framework_simplejwt.token_blacklist",
-    "axes",
-]
-
-MIDDLEWARE = [
-    # First, so that its clock covers everything else.
-    "config.common.metrics.HttpMetricsMiddleware",
-    "config.common.middleware.RequestIdMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    # Static files from the same process: one command serves the whole product.
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.common.middleware.ContentSecurityPolicyMiddleware",
-    # After the headers that every answer has, before anything that costs.
-    "config.common.admission.AdmissionMiddleware",
-    # Django's own; calls with a key or a token pass them by.
-    "config.common.browser.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "config.common.browser.CsrfViewMiddleware",
-    "config.common.browser.AuthenticationMiddleware",
-    "config.common.browser.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    # RateLimit headers and usage; two comparisons for what is not the API.
-    "accounts.middleware.ApiCallMiddleware",
-    # Turns a locked-out log-in to the admin into 429; one look at an attribute otherwise.
-    "axes.middleware.AxesMiddleware",
-]
-
+INSTALLED_APPS = apps.INSTALLED_APPS
+MIDDLEWARE = apps.MIDDLEWARE
 # Looks for Django's own CSRF middleware by name; ours is a subclass of it.
 SILENCED_SYSTEM_CHECKS = ["security.W003"]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-TEMPLATES: list[dict[str, Any]] = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
-
-# --- Admin -------------------------------------------------------------------------------------
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Valence",
-    "SITE_HEADER": "Valence",
-    "SITE_ICON": lambda _: static("emotions/icon.svg"),
-    "STYLES": [lambda _: static("mlops/admin.css")],
-    # Shades of the icon's blue: lightness and strength of each step.
-    "COLORS": {
-        "primary": {
-            str(step): f"oklch({lightness}% {chroma} 260)"
-            for step, lightness, chroma in (
-                *((50, 97, 0.014), (100, 93, 0.032), (200, 88, 0.059), (300, 81, 0.105)),
-                *((400, 70, 0.130), (500, 60, 0.140), (600, 48, 0.130), (700, 40, 0.115)),
-                *((800, 36, 0.100), (900, 31, 0.085), (950, 24, 0.065)),
-            )
-        }
-    },
-}
+TEMPLATES = apps.TEMPLATES
+UNFOLD = admin.UNFOLD
 
 # --- Database ----------------------------------------------------------------------------------
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'valence.sqlite3'}")
-try:
-    # A connection lives as long as its request: calls with a known key open none, and a hundred
-    # threads that each kept one would be more than PostgreSQL admits.
-    _database = dj_database_url.parse(DATABASE_URL, conn_max_age=0)
-except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError) as error:
-    raise ImproperlyConfigured(f"DATABASE_URL: {error}") from error
-if "sqlite" in _database["ENGINE"]:
-    # A file may stay open.
-    _database["CONN_MAX_AGE"] = 600
-    _database["OPTIONS"] = {
-        # Readers and the one writer do not block each other; a writer waits instead of failing.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-    }
-    # A file, so that the tests' server and the tests see the same rows.
-    _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
-DATABASES: dict[str, Any] = {"default": _database}
+DATABASES = database.databases(DATABASE_URL, DATA_DIR)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache -------------------------------------------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL", str)
-CACHES: dict[str, Any] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        # Addresses whose log-ins are counted; Django's 300 would let them push each other out.
-        "OPTIONS": {"MAX_ENTRIES": 10_000},
-    }
-}
-if REDIS_URL:
-    CACHES["default"] = {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "valence",
-        "OPTIONS": {
-            # Bytes and numbers only: a hostile Redis must not be able to make us unpickle.
-            "SERIALIZER": "django_redis.serializers.msgpack.MSGPackSerializer",
-            # A cache that is down or slow makes answers slower, never wrong.
-            "IGNORE_EXCEPTIONS": True,
-            "SOCKET_CONNECT_TIMEOUT": 0.2,
-            "SOCKET_TIMEOUT": 0.2,
-        },
-    }
-    DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+CACHES = cache.caches(REDIS_URL)
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 # --- Users and sessions ------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -256,50 +144,8 @@ if HTTPS:
 X_FRAME_OPTIONS = "DENY"
 
 # --- API ---------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.ApiKeyAuthentication",
-        "accounts.authentication.JwtAuthentication",
-        "accounts.authentication.SessionAuthentication",
-    ],
-    # Somebody, with the scopes that the view requires.
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScopes"],
-    "DEFAULT_PARSER_CLASSES": ["config.common.json.JsonParser"],
-    "DEFAULT_RENDERER_CLASSES": ["config.common.json.JsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.common.json.AlwaysJson",
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Valence",
-    "DESCRIPTION": "Emotion intelligence for text: 28 calibrated emotions, self-hosted.",
-    "VERSION": __version__,
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # From the sidecar package: the docs work without a CDN.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    # Names for the enumerations of the one error shape.
-    "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
-    "ENUM_NAME_OVERRIDES": {
-        "LogFormatEnum": "mlops.log.constants.ExportFormat.choices",
-        "ModelFormatEnum": "mlops.constants.Format.choices",
-        "ModelStatusEnum": "mlops.constants.Status.choices",
-        "ModelJobStatusEnum": "mlops.constants.JobStatus.choices",
-        "ModelPrecisionEnum": "mlops.constants.Precision.choices",
-        **{
-            name: f"drf_standardized_errors.openapi_serializers.{name}.choices"
-            for name in (
-                *("ValidationErrorEnum", "ClientErrorEnum", "ServerErrorEnum"),
-                *(f"ErrorCode{code}Enum" for code in (401, 403, 404, 405, 406, 415, 429, 500)),
-            )
-        },
-    },
-}
+REST_FRAMEWORK = api.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = api.SPECTACULAR_SETTINGS
 
 # --- Inference ---------------------------------------------------------------------------------
 # Where exported and registered models live.
@@ -356,12 +202,6 @@ TEXT_LOGGING = env.choice("TEXT_LOGGING", "hash", ("none", "hash", "redacted", "
 LOG_TEXT_KEYS = env.secret("LOG_TEXT_KEYS", str)
 # Apart from SECRET_KEY once that is changed: old rows are found by hashes under this.
 LOG_HASH_SECRET = env.secret("LOG_HASH_SECRET", lambda: SECRET_KEY)
-
-# --- Rollouts ----------------------------------------------------------------------------------
-# Texts that may wait for shadow arms in each process; more are dropped and counted.
-SHADOW_QUEUE = env.number("SHADOW_QUEUE", 500, minimum=1)
-# Gets a POST when a guardrail stops an arm.
-GUARDRAIL_WEBHOOK = env.secret("GUARDRAIL_WEBHOOK", str)
 # Months that stay in the database, this one not counted; older ones become Parquet files. 0: all.
 LOG_RETENTION_MONTHS = env.number("LOG_RETENTION_MONTHS", 12)
 # Months whose partitions are made before anybody needs them.
@@ -375,6 +215,12 @@ DRIFT_UNKNOWN_SHARE = env.fraction("DRIFT_UNKNOWN_SHARE", 0.02)
 DRIFT_REFERENCE_DAYS = env.number("DRIFT_REFERENCE_DAYS", 28, minimum=1)
 # Fewer documents say nothing about a distribution of 28 labels.
 DRIFT_MIN_DOCUMENTS = env.number("DRIFT_MIN_DOCUMENTS", 1_000, minimum=1)
+
+# --- Rollouts ----------------------------------------------------------------------------------
+# Texts that may wait for shadow arms in each process; more are dropped and counted.
+SHADOW_QUEUE = env.number("SHADOW_QUEUE", 500, minimum=1)
+# Gets a POST when a guardrail stops an arm.
+GUARDRAIL_WEBHOOK = env.secret("GUARDRAIL_WEBHOOK", str)
 
 # --- Background work ---------------------------------------------------------------------------
 # Without a broker kombu's filesystem transport: a real worker with nothing to install.
@@ -428,39 +274,7 @@ USE_I18N = False
 
 # --- Logs and metrics --------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "config.common.logs.RequestIdFilter"},
-        "no_probes": {"()": "config.common.logs.NoProbes"},
-    },
-    "formatters": {
-        "line": {
-            # Keys and tokens do not get into a log, whoever writes it.
-            "()": "accounts.redaction.RedactingFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
-        }
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["request_id", "no_probes"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # Django's own handler would print every error a second time.
-    "loggers": {
-        "django": {"handlers": [], "propagate": True},
-        # Four lines for each log-in; the audit trail has it in one.
-        "axes": {"level": "WARNING"},
-    },
-}
-# Bucket edges in seconds: an answer takes milliseconds, so the defaults would hide everything.
-PROMETHEUS_LATENCY_BUCKETS = (
-    *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf")),
-)
+LOGGING = logs.logging_at(LOG_LEVEL)
+PROMETHEUS_LATENCY_BUCKETS = logs.LATENCY_BUCKETS
 PROMETHEUS_EXPORT_MIGRATIONS = False
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

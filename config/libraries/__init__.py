@@ -1,0 +1,1 @@
+"""How the libraries that we stand on are set up; ``config.settings`` names each of these."""

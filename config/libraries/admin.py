@@ -10,6 +10,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Valence",
     "SITE_HEADER": "Valence",
     "SITE_ICON": lambda _: static("emotions/icon.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("emotions/icon.svg")}
+    ],
     "STYLES": [lambda _: static("mlops/admin.css")],
     # Shades of the icon's blue: lightness and strength of each step.
     "COLORS": {

@@ -34,6 +34,18 @@ def test_a_page_needs_nothing_from_elsewhere_and_no_inline_code(stranger, url):
     assert url.startswith("/admin/") or "<style" not in page.text
 
 
+@pytest.mark.parametrize("url", ["/", "/admin/login/"])
+def test_a_page_names_its_icon(stranger, url):
+    page = stranger.client.get(url).text
+    (icon,) = re.findall(r'<link rel="icon" href="([^"]+)"', page)
+    assert stranger.client.get(icon).headers["Content-Type"] == "image/svg+xml"
+
+
+def test_a_browser_finds_an_icon_where_a_page_names_none(stranger):
+    answer = stranger.client.get("/favicon.ico", follow_redirects=True)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+
+
 def test_the_schema_is_openapi_3_1_and_lists_the_endpoints(stranger):
     schema = yaml.safe_load(stranger.client.get("/api/v1/schema/").text)
     assert schema["openapi"].startswith("3.1")

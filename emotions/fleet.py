@@ -89,7 +89,9 @@ class Fleet:
             self.errors[serving.digest] = message
             return False
         self.errors.pop(serving.digest, None)
-        limits = BatcherLimits(classifier.token_budget, self._capacity, classifier.lanes)
+        limits = BatcherLimits(
+            classifier.token_budget, self._capacity, classifier.lanes, classifier.widths
+        )
         self._loaded[serving.digest] = Loaded(
             classifier, Batcher(classifier.predict_encoded, limits)
         )

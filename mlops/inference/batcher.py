@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops.inference.buckets import padded_width
 from mlops.inference.errors import (
     DeadlineExceededError,
     InferenceError,
@@ -39,12 +40,14 @@ MAX_ATTEMPTS = 2
 class BatcherLimits:
     """``token_budget`` is in padded positions per forward pass, ``capacity`` in queued texts.
 
-    ``lanes`` forward passes may run at a time, for models that allow more than one.
+    ``lanes`` forward passes may run at a time, for models that allow more than one. ``widths``
+    are those that a batch is padded to; without any, to its longest text.
     """
 
     token_budget: int = 2048
     capacity: int = 2000
     lanes: int = 1
+    widths: tuple[int, ...] = ()
 
 
 class Ticket:
@@ -253,7 +256,7 @@ class Batcher:
         batch: list[Ticket] = []
         widest = 0
         while self._pending:
-            widest = max(widest, self._pending[0].encoded.cost)
+            widest = max(widest, padded_width(self._pending[0].encoded.cost, self._limits.widths))
             if batch and widest * (len(batch) + 1) > self._limits.token_budget:
                 break
             ticket = self._pending.popleft()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from mlops.inference.artifact import artifact_verify
 from mlops.inference.backends import Backend, RuntimeOptions, backend_load
+from mlops.inference.buckets import padded_width
 from mlops.inference.calibration import Calibrator, activate
 from mlops.inference.errors import InferenceError, InvalidOutputError, NotFiniteError
 from mlops.inference.manifest import Manifest
 from mlops.inference.tokenization import EncodedText, TextTokenizer, text_normalise
 
 FloatArray = NDArray[np.float32]
-# Token positions per forward pass. On a CPU core a position costs the same from 256 up, and
-# every further text is padded to a longer one; a GPU is far from full there.
-CPU_BUDGET, GPU_BUDGET = 256, 16_384
+# Texts tokenised at a time ahead of a GPU: two or three batches, sorted among themselves.
+AHEAD_TEXTS = 2048
 _SHORT = "Warm-up."
 _LONG = "A longer text, of which a window is full. "
 
@@ -38,7 +38,7 @@ class Classifier:
         self._tokenizer = tokenizer
         self._backend = backend
         self.lanes = backend.lanes
-        self.token_budget = CPU_BUDGET if backend.device == "cpu" else GPU_BUDGET
+        self.token_budget, self.widths = backend.token_budget, backend.widths
 
     @classmethod
     def load(cls, folder: Path, options: RuntimeOptions | None = None) -> Classifier:
@@ -78,20 +78,21 @@ class Classifier:
         return self._tokenizer.encode([text_normalise(text) for text in texts])
 
     def predict(self, texts: Sequence[str]) -> FloatArray:
-        """Calibrated probabilities, in the order of *texts*."""
-        encoded = self.encode(texts)
+        """Calibrated probabilities, in the order of *texts*.
+
+        With several lanes this thread goes on to tokenise while they compute.
+        """
         result = np.empty((len(texts), len(self.manifest.labels)), dtype=np.float32)
 
-        def fill(batch: list[int]) -> None:
-            result[batch] = self.predict_encoded([encoded[index] for index in batch])
+        def fill(encoded: Sequence[EncodedText], rows: FloatArray, batch: list[int]) -> None:
+            rows[batch] = self.predict_encoded([encoded[index] for index in batch])
 
-        batches = budget_batches([text.cost for text in encoded], self.token_budget)
         if self.lanes == 1:
-            for batch in batches:
-                fill(batch)
+            for encoded, rows, batch in self._batches(texts, result):
+                fill(encoded, rows, batch)
         else:
             with ThreadPoolExecutor(self.lanes) as pool:
-                list(pool.map(fill, batches))
+                _all_done([pool.submit(fill, *work) for work in self._batches(texts, result)])
         return self.calibrator.apply(result)
 
     def predict_encoded(self, batch: Sequence[EncodedText]) -> FloatArray:
@@ -114,8 +115,19 @@ class Classifier:
             return probabilities
         return _aggregated(batch, probabilities)
 
+    def _batches(
+        self, texts: Sequence[str], result: FloatArray
+    ) -> Iterator[tuple[list[EncodedText], FloatArray, list[int]]]:
+        """Encoded texts, their rows of *result*, and which of them make a batch."""
+        step = AHEAD_TEXTS if self.widths else max(1, len(texts))
+        for start in range(0, len(texts), step):
+            encoded = self.encode(texts[start : start + step])
+            costs = [padded_width(text.cost, self.widths) for text in encoded]
+            for batch in budget_batches(costs, self.token_budget):
+                yield encoded, result[start : start + step], batch
+
     def _logits(self, windows: Sequence[tuple[int, ...]]) -> FloatArray:
-        step = max(1, self.token_budget // max(map(len, windows)))
+        step = max(1, self.token_budget // padded_width(max(map(len, windows)), self.widths))
         if len(windows) <= step:
             return self._backend.run(*self._padded(windows))
         parts = [windows[start : start + step] for start in range(0, len(windows), step)]
@@ -146,6 +158,11 @@ def budget_batches(costs: Sequence[int], budget: int) -> Iterator[list[int]]:
         batch.append(index)
     if batch:
         yield batch
+
+
+def _all_done(futures: Sequence[Future[None]]) -> None:
+    for future in futures:
+        future.result()
 
 
 def _aggregated(batch: Sequence[EncodedText], probabilities: FloatArray) -> FloatArray:

@@ -24,6 +24,8 @@ _LOG_ERRORS_ONLY = 3
 class OnnxBackend:
     """One session of ``model.onnx``."""
 
+    widths: tuple[int, ...] = ()
+
     def __init__(self, folder: Path, manifest: Manifest, options: RuntimeOptions) -> None:
         path = folder / ONNX_NAME
         try:
@@ -38,6 +40,7 @@ class OnnxBackend:
         # On a CPU passes side by side, one core each, do more than one pass on all cores: a short
         # text leaves a second core little to do but wait. A GPU runs one thing after the other.
         self.lanes = (options.threads or _cores()) if self.device == "cpu" else 1
+        self.token_budget = options.budget(self.device)
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._check_head(path, manifest)
 

@@ -173,6 +173,12 @@ INFERENCE_DEVICE = env.choice("INFERENCE_DEVICE", "auto", ("auto", "cpu", "cuda"
 INFERENCE_THREADS = env.number("INFERENCE_THREADS", 0)
 # torch.compile for safetensors versions: slower to start, faster on a GPU.
 INFERENCE_COMPILE = env.flag("INFERENCE_COMPILE", default=False)
+# Of safetensors versions; "auto" is half where matrix units want it, on CUDA, and full elsewhere.
+INFERENCE_PRECISION = env.choice("INFERENCE_PRECISION", "auto", ("auto", "fp32", "fp16", "bf16"))
+# Their batches: padded to one of a few shapes, which a GPU wants, or exactly as they come.
+INFERENCE_SHAPES = env.choice("INFERENCE_SHAPES", "auto", ("auto", "exact", "buckets"))
+# Token positions in one forward pass; 0 takes what suits the device, 256 or 16,384.
+INFERENCE_BATCH_TOKENS = env.number("INFERENCE_BATCH_TOKENS", 0)
 # Server processes; 0 means one for every two cores, each with a lane of inference per core.
 WORKERS = env.number("WORKERS", 0)
 # Versions that callers may pin beside those that serve; each takes its memory and threads.

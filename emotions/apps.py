@@ -13,7 +13,7 @@ from django.db import close_old_connections
 if TYPE_CHECKING:
     from emotions.cache import ResultCache
     from emotions.guard import Trip
-    from mlops.inference.backends import Device, RuntimeOptions
+    from mlops.inference.backends import Device, Precision, RuntimeOptions, Shapes
     from mlops.routing.table import RoutingTable, Serving
 
 
@@ -55,13 +55,16 @@ def worker_processes() -> int:
 
 
 def runtime_options() -> RuntimeOptions:
-    """Device and threads of one forward pass, from the settings."""
+    """Device, threads and shape of one forward pass, from the settings."""
     from mlops.inference.backends import RuntimeOptions
 
     return RuntimeOptions(
         device=cast("Device", settings.INFERENCE_DEVICE),
         threads=settings.INFERENCE_THREADS or max(1, cores() // worker_processes()),
         compile=settings.INFERENCE_COMPILE,
+        precision=cast("Precision", settings.INFERENCE_PRECISION),
+        shapes=cast("Shapes", settings.INFERENCE_SHAPES),
+        token_budget=settings.INFERENCE_BATCH_TOKENS,
     )
 
 

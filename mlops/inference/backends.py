@@ -16,6 +16,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Shapes = Literal["auto", "exact", "buckets"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
 # Token positions per forward pass. On a CPU core a position costs the same from 256 up, and
 # every further text is padded to a longer one; a GPU is far from full there.
 CPU_BUDGET, GPU_BUDGET = 256, 16_384
@@ -34,7 +35,7 @@ class RuntimeOptions:
 
     device: Device = "auto"
     threads: int = 0
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    precision: Precision = "auto"
     compile: bool = False
     shapes: Shapes = "auto"
     token_budget: int = 0

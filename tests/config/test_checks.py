@@ -41,6 +41,8 @@ def test_a_deployment_behind_https_has_no_warnings():
     [
         ("DATABASE_URL", "oracle-of-delphi://x"),
         ("INFERENCE_DEVICE", "abacus"),
+        ("INFERENCE_PRECISION", "int8"),
+        ("INFERENCE_SHAPES", "round"),
         ("WORKERS", "many"),
         ("LOG_LEVEL", "loud"),
     ],

@@ -55,12 +55,18 @@ def blob_name(digest: str) -> str:
 
 
 def blob_save(path: Path) -> str:
-    """Keep a file under its digest, and return that; what is there already is not copied."""
-    digest, storage = file_digest(path), storages["models"]
+    """Keep a file under its digest, and return that."""
+    digest = file_digest(path)
+    blob_keep(path, digest)
+    return digest
+
+
+def blob_keep(path: Path, digest: str) -> None:
+    """Keep a file whose digest is known; what is there already is not copied."""
+    storage = storages["models"]
     if not storage.exists(blob_name(digest)):
         with path.open("rb") as file:
             storage.save(blob_name(digest), File(file))
-    return digest
 
 
 def blob_open(digest: str) -> IO[bytes]:
@@ -94,8 +100,8 @@ def blob_copy(digest: str, target: Path) -> None:
 
 def artifact_store(folder: Path, manifest: Manifest) -> None:
     """Keep every file of a verified artifact, the manifest last, under its own digest."""
-    for name in manifest.files:
-        blob_save(folder / name)
+    for name, digest in manifest.files.items():
+        blob_keep(folder / name, digest)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MANIFEST_NAME
         path.write_text(manifest.to_json(), encoding="utf-8")
@@ -132,10 +138,3 @@ def _checkout(digest: str, target: Path) -> None:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-
-
-def artifact_forget(digest: str, files: dict[str, str], *, kept: set[str]) -> None:
-    """Delete an artifact's folder, and those of its files that are not in *kept*."""
-    shutil.rmtree(Path(settings.MODELS_DIR) / "checkouts" / digest, ignore_errors=True)
-    for name in {digest, *files.values()} - kept:
-        storages["models"].delete(blob_name(name))

@@ -11,7 +11,8 @@ from django.utils.text import slugify
 from accounts.api import User
 from mlops.evaluation.datasets import dataset_labels, dataset_read
 from mlops.models import Dataset
-from mlops.storage import blob_copy, blob_save
+from mlops.services.files import files_locked
+from mlops.storage import blob_copy, blob_keep, blob_save
 from mlops.training.data import DataFormatError, labels_read
 
 
@@ -35,7 +36,8 @@ def dataset_register(
     names = labels_read(labels) if labels else _labels(file)
     rows = len(dataset_read(file, names))
     digest = blob_save(file)
-    with transaction.atomic():
+    with files_locked():
+        blob_keep(file, digest)
         dataset, made = Dataset.objects.select_for_update().get_or_create(
             name=slugify(name),
             split=slugify(split),

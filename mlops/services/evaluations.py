@@ -19,8 +19,9 @@ from mlops.inference.protocol import Progress
 from mlops.models import Dataset, Evaluation, ModelEvent, ModelVersion
 from mlops.selectors import version_folder, version_serving
 from mlops.services.datasets import DatasetFile
+from mlops.services.files import files_locked
 from mlops.services.processes import process_run
-from mlops.storage import blob_copy, blob_save
+from mlops.storage import blob_copy, blob_keep, blob_save
 
 
 class ComparisonError(CodedError):
@@ -63,9 +64,11 @@ def version_evaluate(
         )
         result["data"]["name"] = str(dataset)
         kept = blob_save(outputs)
-    return evaluation_record(
-        version=version, result=result, dataset=dataset, outputs_digest=kept, actor=actor
-    )
+        with files_locked():
+            blob_keep(outputs, kept)
+            return evaluation_record(
+                version=version, result=result, dataset=dataset, outputs_digest=kept, actor=actor
+            )
 
 
 @transaction.atomic

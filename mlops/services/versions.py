@@ -18,8 +18,9 @@ from mlops.inference.manifest import Manifest
 from mlops.models import Model, ModelEvent, ModelVersion, VersionAlias
 from mlops.selectors import load_failure, version_before, version_folder, version_serving
 from mlops.services.errors import IllegalTransitionError, VersionInUseError, VersionServesError
+from mlops.services.files import files_forget, files_locked
 from mlops.services.gates import gates_require
-from mlops.storage import artifact_forget, artifact_store
+from mlops.storage import artifact_store
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ def version_register(
     """
     manifest = artifact_verify(folder)
     artifact_store(folder, manifest)
-    with transaction.atomic():
+    with files_locked():
+        # Again: what was there a moment ago may have been deleted with another version since.
+        artifact_store(folder, manifest)
         model, made = Model.objects.select_for_update().get_or_create(name=manifest.name)
         if made and (task or actor):
             model.task, model.owner = task or model.task, actor
@@ -178,7 +181,7 @@ def version_delete(*, version: ModelVersion, actor: User | None = None, reason: 
         version.save(update_fields=["status", "deleted_at"])
         version.aliases.all().delete()
         _event(version, Action.DELETED, actor, reason=reason)
-    artifact_forget(version.digest, version.manifest["files"], kept=_files_in_use())
+    files_forget({version.digest, *version.manifest["files"].values()})
 
 
 def alias_set(*, version: ModelVersion, name: str, actor: User | None = None) -> VersionAlias:
@@ -246,14 +249,6 @@ def _locked(version: ModelVersion) -> ModelVersion:
 
 def _state(version: ModelVersion) -> str:
     return "deleted" if version.deleted_at else version.status
-
-
-def _files_in_use() -> set[str]:
-    kept: set[str] = set()
-    rows = ModelVersion.objects.filter(deleted_at=None).values_list("digest", "manifest")
-    for digest, manifest in rows:
-        kept |= {digest, *manifest["files"].values()}
-    return kept
 
 
 def _event(

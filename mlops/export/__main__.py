@@ -23,7 +23,7 @@ def main(arguments: list[str], progress: Progress) -> dict[str, Any]:
         target,
         ExportOptions(**wanted["options"]),
         tolerance=wanted["tolerance"],
-        texts=Texts(Path(texts["file"]), texts["labels"]) if texts else None,
+        texts=Texts(Path(texts.pop("file")), **texts) if texts else None,
         progress=progress,
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from mlops.evaluation import metrics
-from mlops.evaluation.alignment import labels_align
+from mlops.evaluation.alignment import Alignment, labels_align
 from mlops.evaluation.datasets import dataset_labels, dataset_read
 from mlops.inference.artifact import ONNX_NAME, SAFETENSORS_NAME
 from mlops.inference.backends import FloatArray, RuntimeOptions
@@ -29,10 +29,14 @@ PROBES = Path(__file__).parent / "probes.csv"
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts to compare on, and their labels; ours ship with the product."""
+    """Texts to compare on; ours ship with the product.
+
+    ``label_map`` gives the product's name of a label of the file, where they differ.
+    """
 
     file: Path = PROBES
     labels: Sequence[str] = ()
+    label_map: Mapping[str, str] = field(default_factory=dict)
     limit: int = 1000
 
 
@@ -45,8 +49,10 @@ def parity_measure(
     """
     names = list(texts.labels) or dataset_labels(texts.file)
     data = dataset_read(texts.file, names)
+    shared = _shared(manifest, names, texts.label_map)
     expected, actual, seconds = _outputs(model, folder, manifest, data.texts[: texts.limit])
     difference = np.abs(expected - actual)
+    truth = data.targets[: texts.limit] > 0.5
     same_top = expected.argmax(axis=1) == actual.argmax(axis=1)
     own, parents = np.median(seconds, axis=0)
     return {
@@ -54,7 +60,7 @@ def parity_measure(
         "max_difference": float(difference.max()),
         "mean_difference": float(difference.mean()),
         "top_label_agreement": float(same_top.mean()),
-        **_f1(expected, actual, manifest, names, data.targets[: texts.limit] > 0.5),
+        **_f1(expected, actual, manifest, shared, truth),
         "size_ratio": round(_size(folder, ONNX_NAME) / _size(source, SAFETENSORS_NAME), 3),
         "latency_ratio": round(float(own / parents), 3),
     }
@@ -79,17 +85,24 @@ def _outputs(
     return np.array(expected), np.array(actual), np.array(seconds)
 
 
+def _shared(
+    manifest: Manifest, names: Sequence[str], label_map: Mapping[str, str]
+) -> Alignment | None:
+    try:
+        return labels_align(manifest.product_labels, names, label_map)
+    except DataFormatError:
+        return None
+
+
 def _f1(
     expected: FloatArray,
     actual: FloatArray,
     manifest: Manifest,
-    names: Sequence[str],
+    shared: Alignment | None,
     truth: NDArray[np.bool_],
 ) -> dict[str, float | None]:
     """Macro-F1 of parent and export over the labels that occur; None where none is the model's."""
-    try:
-        shared = labels_align(manifest.product_labels, names)
-    except DataFormatError:
+    if shared is None:
         return {"f1_macro_parent": None, "f1_macro": None, "f1_macro_change": None}
     calibrator = Calibrator(manifest)
     figures = []

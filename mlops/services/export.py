@@ -110,7 +110,7 @@ def _texts() -> Iterator[dict[str, Any] | None]:
         yield None
         return
     with DatasetFile(dataset) as file:
-        yield {"file": str(file), "labels": dataset.labels}
+        yield {"file": str(file), "labels": dataset.labels, "label_map": dataset.label_map}
 
 
 def _known(version: ModelVersion, options: ExportOptions) -> ModelVersion | None:

@@ -14,6 +14,8 @@ from mlops.inference.backends import RuntimeOptions
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError
 from mlops.inference.huggingface import artifact_adopt
+from mlops.models import Dataset
+from mlops.services.datasets import dataset_register
 from mlops.services.export import artifact_export
 from tests.mlops.inference.models import SHAPES, huggingface_folder
 
@@ -69,6 +71,24 @@ def test_a_damaged_source_is_named(tmp_path):
     with pytest.raises(ArtifactError, match=r"config.json does not match its digest") as refused:
         artifact_export(source=source, target=tmp_path / "onnx", options=ExportOptions())
     assert refused.value.code == "artifact_corrupt"
+
+
+@pytest.mark.django_db
+def test_the_parity_report_reads_the_reference_data_in_the_products_words(tmp_path):
+    source = tmp_path / "source"
+    artifact_adopt(huggingface_folder(tmp_path / "folder", "bert"), source, name="bert")
+    label = artifact_verify(source).labels[0]
+    data = tmp_path / "data.csv"
+    data.write_text("text,labels\ngood day,cheer\nwhat a bad day,cheer\n")
+    Dataset.objects.update(reference=False)
+    dataset = dataset_register(file=data, name="mapped", label_map={"cheer": label})
+    target, options = tmp_path / "onnx", ExportOptions("fp32")
+    mapped = artifact_export(source=source, target=target, options=options)
+    Dataset.objects.filter(pk=dataset.pk).update(label_map={})
+    unknown = artifact_export(source=source, target=target, options=options)
+    assert mapped["f1_macro"] == mapped["f1_macro_parent"]
+    assert mapped["f1_macro"] is not None
+    assert unknown["f1_macro"] is None
 
 
 @pytest.mark.parametrize(

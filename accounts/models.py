@@ -138,7 +138,12 @@ class ApiKey(models.Model):
 
 
 class Usage(models.Model):
-    """Documents answered on one day (UTC) for one user, key and model."""
+    """Documents charged on one day (UTC) to one user, key and model: the bars beside a key.
+
+    ``me/usage/`` shows the log's hours of use instead: those count its rows, failures too, and are
+    in an app that this one does not know. This is what the tier was charged with, for answers;
+    ``kill -9`` loses some seconds of it. The limits ask neither: they have counters of their own.
+    """
 
     day = models.DateField()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="usage")

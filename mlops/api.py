@@ -20,7 +20,6 @@ from mlops.services.versions import version_load_failed, version_promote, versio
 predictions_record = _recorder.record
 log_start = _recorder.start
 log_state = _recorder.state
-bulk_work_refused = _recorder.bulk_refused
 
 __all__ = [
     "PLAIN",
@@ -34,7 +33,6 @@ __all__ = [
     "Stages",
     "VersionNotFoundError",
     "arm_stop",
-    "bulk_work_refused",
     "caller_of",
     "log_start",
     "log_state",

@@ -20,6 +20,7 @@ from mlops.inference.errors import (
     ArtifactError,
     ArtifactIncompatibleError,
 )
+from mlops.log.pressure import LogBehindError
 from mlops.rollouts.errors import (
     FeedbackNotFoundError,
     FeedbackTwiceError,
@@ -31,8 +32,11 @@ from mlops.services.errors import ForceError, IllegalTransitionError
 from mlops.services.evaluations import ComparisonError
 from mlops.services.uploads import UploadTooLargeError
 
+# Until what is unavailable now may be asked for again.
+WAIT_SECONDS = 60
 # The first that fits counts; what is not here is a mistake in what was sent.
 _STATUSES: tuple[tuple[type[CodedError], int], ...] = (
+    (LogBehindError, status.HTTP_503_SERVICE_UNAVAILABLE),
     (UploadTooLargeError, status.HTTP_413_REQUEST_ENTITY_TOO_LARGE),
     (VersionNotFoundError, status.HTTP_404_NOT_FOUND),
     (DatasetNotFoundError, status.HTTP_404_NOT_FOUND),
@@ -57,6 +61,8 @@ class RefusedError(APIException):
     def __init__(self, error: CodedError, status_code: int) -> None:
         super().__init__(str(error), error.code)
         self.status_code = status_code
+        if status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
+            self.wait = WAIT_SECONDS  # becomes Retry-After
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from mlops.admin.forms import (
 )
 from mlops.constants import JobKind, Status
 from mlops.errors import CodedError
+from mlops.log.pressure import bulk_admit
 from mlops.models import ModelJob, ModelVersion
 from mlops.selectors import (
     dataset_reference,
@@ -126,6 +127,7 @@ def _export(request: HttpRequest, version: ModelVersion, data: dict[str, Any]) -
 
 
 def _replay(request: HttpRequest, version: ModelVersion, data: dict[str, Any]) -> HttpResponseBase:
+    bulk_admit()
     return _to_job(
         job_create(kind=JobKind.REPLAY, parameters=data, version=version, actor=actor_of(request))
     )

@@ -22,6 +22,7 @@ from accounts.api import User
 from mlops.log import selectors
 from mlops.log.constants import ExportFormat, ExportStatus
 from mlops.log.parquet import parquet_write
+from mlops.log.pressure import bulk_admit
 from mlops.models import LogExport
 
 logger = logging.getLogger(__name__)
@@ -44,9 +45,11 @@ def export_create(*, user: User, kind: str, filters: Mapping[str, Any]) -> LogEx
     Raises:
         PermissionDenied: if *user* may not see what *filters* ask for.
         Throttled: if enough of theirs are being made.
+        LogBehindError: while the log cannot keep up.
     """
     from mlops.tasks import log_export_task  # Celery is not needed to serve requests
 
+    bulk_admit()
     selectors.predictions_visible(user=user, everyone=filters["everyone"])
     running = (ExportStatus.QUEUED, ExportStatus.RUNNING)
     if LogExport.objects.filter(user=user, status__in=running).count() >= MAX_UNFINISHED:

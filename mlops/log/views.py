@@ -21,6 +21,7 @@ from config.common.serializers import validated
 from mlops.log import exports, selectors, serializers
 from mlops.log.privacy import text_read
 from mlops.models import LogExport, Prediction
+from mlops.views import as_api_errors
 
 
 class PredictionsView(APIView):
@@ -103,7 +104,8 @@ class ExportsView(APIView):
         """Have a CSV or Parquet file of predictions made in the background."""
         filters = validated(serializers.ExportCreateSerializer, request.data)
         kind = filters.pop("format")
-        export = exports.export_create(user=user_of(request), kind=kind, filters=filters)
+        with as_api_errors():
+            export = exports.export_create(user=user_of(request), kind=kind, filters=filters)
         return Response(serializers.ExportSerializer(export).data, status.HTTP_202_ACCEPTED)
 
 

@@ -24,7 +24,7 @@ request_started.disconnect(reset_queries)
 request_finished.disconnect(close_caches)
 
 
-def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def _answered(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Django's answer, as a list where its body is complete.
 
     The server sends a list in one piece; anything else it iterates over, chunk by chunk, with a
@@ -38,7 +38,12 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     return body
 
 
-# After fork and after the apps are ready; loads and warms in a thread of its own.
+# After the apps are ready.
+from config.common.admission import Admission  # noqa: E402
+
+application = Admission(_answered)
+
+# After fork, too; loads and warms in a thread of its own.
 from emotions.engine import engine  # noqa: E402
 from mlops.api import log_start  # noqa: E402
 

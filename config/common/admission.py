@@ -4,44 +4,55 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import orjson
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
 
-from config.common.errors import API_PREFIX, error_answer
+from config.common.errors import API_PREFIX, error_body
+from config.common.metrics import refusal_count
+from config.common.middleware import request_id_of
 
 # Requests at work at a time in each process. More answered cached texts slower, since they share
 # one interpreter lock, and uncached ones no faster.
 SLOTS = 16
 # Threads of the server beyond slots and line: they say no while all others wait.
 SPARE = 16
+_DETAIL = "More requests are waiting than can be answered in time; try again shortly."
+_BODY = orjson.dumps(error_body("server_error", "queue_full", _DETAIL))
+_HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Content-Length", str(len(_BODY))),
+    ("Retry-After", "1"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class AdmissionMiddleware:
-    """Lets requests of the API in, has them wait, or refuses them before any work is done.
+class Admission:
+    """WSGI, in front of Django: lets requests of the API in, has them wait, or refuses them.
 
-    Without it they would wait in the server, in a line that nobody sees the end of.
+    Without it they would wait in the server, in a line that nobody sees the end of. It stands
+    outside of Django because saying no must cost nearly nothing: under an overload that is what
+    most requests get, from the cores that should answer the others.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+    def __init__(self, application: Application) -> None:
+        self._application = application
         self._lock = threading.Lock()
         self._free = SLOTS
         # A slot is handed to who waits longest; whoever just came must not slip in before them.
         self._line: deque[threading.Lock] = deque()
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         # Probes and pages must not wait behind a crowd.
-        if not request.path_info.startswith(API_PREFIX):
-            return self.get_response(request)
+        if not environ["PATH_INFO"].startswith(API_PREFIX):
+            return self._application(environ, start_response)
         if not self._enter():
-            detail = "More requests are waiting than can be answered in time; try again shortly."
-            answer = error_answer(503, "server_error", "queue_full", detail)
-            answer["Retry-After"] = "1"
-            return answer
+            return _refuse(environ, start_response)
         try:
-            return self.get_response(request)
+            return self._application(environ, start_response)
         finally:
             self._leave()
 
@@ -71,6 +82,15 @@ class AdmissionMiddleware:
                 self._line.popleft().release()
             else:
                 self._free += 1
+
+
+def _refuse(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    refusal_count(environ["REQUEST_METHOD"])
+    start_response(
+        "503 Service Unavailable",
+        [*_HEADERS, ("X-Request-ID", request_id_of(environ))],
+    )
+    return [_BODY]
 
 
 def threads() -> int:

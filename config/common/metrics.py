@@ -27,6 +27,8 @@ LATENCY = Histogram(
 # Whatever else a client invents must not become a series of its own.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _UNNAMED = "<unnamed view>"
+# Answered in front of Django, where no view is known yet.
+_REFUSED = "<refused in line>"
 
 
 class HttpMetricsMiddleware:
@@ -40,12 +42,22 @@ class HttpMetricsMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         view = (match.view_name if match else None) or _UNNAMED
-        method = request.method if request.method in _METHODS else "<invalid method>"
-        requests, responses, latency = _series(view, str(method), response.status_code)
+        requests, responses, latency = _series(view, _known(request.method), response.status_code)
         requests.inc()
         responses.inc()
         latency.observe(time.perf_counter() - started)
         return response
+
+
+def refusal_count(method: str) -> None:
+    """Count a request that was told 503 before Django saw it."""
+    requests, responses, _ = _series(_REFUSED, _known(method), 503)
+    requests.inc()
+    responses.inc()
+
+
+def _known(method: str | None) -> str:
+    return str(method) if method in _METHODS else "<invalid method>"
 
 
 @cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -53,8 +54,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        value = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        value = request_id_of(request.META)
         request.request_id = value  # type: ignore[attr-defined]
         token = request_id.set(value)
         try:
@@ -63,3 +63,9 @@ class RequestIdMiddleware:
             request_id.reset(token)
         response["X-Request-ID"] = value
         return response
+
+
+def request_id_of(environ: Mapping[str, Any]) -> str:
+    """The caller's own id where it has the accepted form, else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex

@@ -37,8 +37,6 @@ MIDDLEWARE = [
     # Static files from the same process: one command serves the whole product.
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.common.middleware.ContentSecurityPolicyMiddleware",
-    # After the headers that every answer has, before anything that costs.
-    "config.common.admission.AdmissionMiddleware",
     # Django's own; calls with a key or a token pass them by.
     "config.common.browser.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

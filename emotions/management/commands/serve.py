@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -16,7 +17,7 @@ from config.common.admission import threads
 from emotions.apps import worker_processes
 from emotions.management.commands.setup import DEFAULT_EMAIL, credentials, prepared
 from emotions.setup import SetupResult
-from emotions.supervisor import Program, run_until_signal
+from emotions.supervisor import Program, become_supervisor
 
 
 class Command(BaseCommand):
@@ -41,9 +42,7 @@ class Command(BaseCommand):
         programs = [_web(host, port, options["workers"])]
         if not options["no_worker"]:
             programs.append(_celery())
-        status = run_until_signal(programs)
-        if status:
-            sys.exit(status)
+        become_supervisor(programs)
 
 
 def _check_port(host: str, port: int) -> None:
@@ -79,8 +78,13 @@ def _web(host: str, port: int, workers: int) -> Program:
         *("--blocking-threads", str(threads()), "--respawn-failed-workers"),
         *("--log-level", settings.LOG_LEVEL.lower(), "config.wsgi:application"),
     ]
-    # Workers add their numbers up in this folder; /metrics answers for all of them.
-    environment = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "WORKERS": str(workers)}
+    environment = {
+        # Workers add their numbers up in this folder; /metrics answers for all of them.
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "WORKERS": str(workers),
+        # glibc gives each of many threads a heap of its own, and none of them shrinks.
+        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+    }
     return Program("web", command, environment)
 
 

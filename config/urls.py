@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.templatetags.static import static
 from django.urls import include, path
-from django.views.generic import RedirectView
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -25,8 +23,7 @@ urlpatterns = [
     ),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
-    # Browsers ask for it wherever a page names no icon: JSON, downloads, error pages.
-    path("favicon.ico", RedirectView.as_view(url=static("emotions/icon.svg")), name="favicon"),
+    path("favicon.ico", pages.icon, name="favicon"),
     path("metrics", ExportToDjangoView, name="metrics"),
 ]
 

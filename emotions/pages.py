@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
@@ -19,3 +20,9 @@ def start(request: HttpRequest) -> HttpResponse:
         "endpoint": request.build_absolute_uri("/api/v1/emotions/analyze"),
     }
     return render(request, "emotions/start.html", context)
+
+
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """What browsers ask for wherever a page names no icon: JSON, downloads, error pages."""
+    return redirect(static("emotions/icon.svg"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 if TYPE_CHECKING:
     from emotions.cache import ResultCache
@@ -77,12 +77,23 @@ def routing_table() -> RoutingTable:
     from mlops.api import routing_table_current
     from mlops.inference.errors import NotReadyError
 
-    # The caller is a thread of its own that never ends a request.
-    close_old_connections()
+    _connection_keep()
     table = routing_table_current()
     if table is None:
         raise NotReadyError("no version is in production; run manage.py setup")
     return table
+
+
+def _connection_keep() -> None:
+    """One connection for a thread that asks all the time and never ends a request.
+
+    Settings have connections end with their request; opening one costs PostgreSQL a process. One
+    that the database has ended meanwhile is opened anew.
+    """
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
+    connection.ensure_connection()
+    connection.close_at = None
 
 
 def version_pinned(name: str) -> Serving:

@@ -16,7 +16,7 @@ _ROW = 18
 def sparkline(values: Sequence[float]) -> SafeString:
     """A line through *values*, oldest first; the scale is theirs."""
     if not values:
-        return format_html("-")
+        return SafeString("-")
     low, span = min(values), (max(values) - min(values)) or 1.0
     step = (_WIDTH - 8) / max(1, len(values) - 1)
     points = [

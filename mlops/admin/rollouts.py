@@ -21,7 +21,7 @@ from mlops.errors import CodedError
 from mlops.models import Feedback, Rollout, RolloutEvent
 from mlops.rollouts import services
 from mlops.rollouts.errors import RolloutError
-from mlops.rollouts.presentation import paired_body, rollout_body
+from mlops.rollouts.presentation import RELATED, paired_body, rollout_body
 from mlops.rollouts.report import ArmReport, rollout_report
 from mlops.rollouts.timeline import timeline_of
 from mlops.statistics.sequential import ClusterSums, Comparison
@@ -54,7 +54,7 @@ class RolloutAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the arms, which every row shows."""
         rows = super().get_queryset(request)
-        return rows.prefetch_related("arms__version__model", "scopes")
+        return rows.prefetch_related(*RELATED)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None

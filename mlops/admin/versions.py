@@ -96,7 +96,7 @@ class ModelVersionAdmin(ModelAdmin[ModelVersion]):
     def alias_badges(self, version: ModelVersion) -> SafeString:
         """Champion, challenger and others."""
         badges = [badge(alias.name, "alias") for alias in version.aliases.all()]
-        return format_html("{}" * len(badges), *badges) if badges else format_html("-")
+        return format_html("{}" * len(badges), *badges) if badges else SafeString("-")
 
     @admin.display(description="macro-F1 over time")
     def figures(self, version: ModelVersion) -> SafeString:

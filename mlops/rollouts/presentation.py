@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import prefetch_related_objects
+
 from mlops.models import Arm, Feedback, Rollout
 from mlops.rollouts.paired import Pair, PairedReport
 from mlops.rollouts.report import ArmReport, RolloutReport
@@ -12,17 +14,21 @@ from mlops.statistics.quantiles import Ratio
 from mlops.statistics.sequential import ClusterSums, Comparison
 
 DIGITS = 4
+# What a rollout is shown with.
+RELATED = ("arms__version__model", "scopes", "winner")
 
 
 def rollout_body(rollout: Rollout) -> dict[str, Any]:
     """What a rollout is."""
-    arms = list(rollout.arms.select_related("version__model"))
+    # Asks nothing where a list was read with them.
+    prefetch_related_objects([rollout], *RELATED)
+    arms = rollout.arms.all()
     live = sum(arm.weight for arm in arms if arm.mode == "live")
     return {
         "name": rollout.name,
         "state": rollout.state,
         "unit": rollout.unit,
-        "scopes": sorted(rollout.scopes.values_list("scope", flat=True)),
+        "scopes": sorted(each.scope for each in rollout.scopes.all()),
         "schedule": rollout.schedule,
         "step": rollout.step,
         "guardrails": {name: getattr(rollout, name) for name in LIMITS},

@@ -19,7 +19,7 @@ from mlops.rollouts import serializers, services
 from mlops.rollouts.feedback import feedback_give
 from mlops.rollouts.pins import key_pin
 from mlops.rollouts.planning import rollout_plan
-from mlops.rollouts.presentation import feedback_body, report_body, rollout_body
+from mlops.rollouts.presentation import RELATED, feedback_body, report_body, rollout_body
 from mlops.rollouts.report import rollout_report
 from mlops.rollouts.shapes import FEEDBACK, REPORT, ROLLOUT, ROLLOUTS
 from mlops.rollouts.specs import spec_of
@@ -43,7 +43,7 @@ class RolloutsView(OperationsView):
     @extend_schema(operation_id="rollouts_list", responses=ROLLOUTS, tags=["rollouts"])
     def get(self, request: Request) -> Response:
         """The newest 200 rollouts."""
-        rollouts = Rollout.objects.prefetch_related("scopes")[:MAX_LISTED]
+        rollouts = Rollout.objects.prefetch_related(*RELATED)[:MAX_LISTED]
         return Response({"rollouts": [rollout_body(rollout) for rollout in rollouts]})
 
     @extend_schema(

@@ -16,7 +16,7 @@ from mlops.management.base import FAILED, MISUSED, ModelCommand
 from mlops.models import Rollout
 from mlops.rollouts import services
 from mlops.rollouts.planning import rollout_plan
-from mlops.rollouts.presentation import report_body, rollout_body
+from mlops.rollouts.presentation import RELATED, report_body, rollout_body
 from mlops.rollouts.report import rollout_report
 from mlops.rollouts.serializers import RolloutCreateSerializer
 from mlops.rollouts.specs import spec_of
@@ -78,7 +78,7 @@ class Command(ModelCommand):
         return parser
 
     def _list(self, options: dict[str, Any]) -> tuple[Any, str]:
-        bodies = [rollout_body(rollout) for rollout in Rollout.objects.all()]
+        bodies = [rollout_body(rollout) for rollout in Rollout.objects.prefetch_related(*RELATED)]
         return bodies, "\n".join(map(_line, bodies)) or "no rollouts"
 
     def _show(self, options: dict[str, Any]) -> tuple[Any, str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from django.core.files.storage import storages
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -28,8 +29,8 @@ from mlops.models import Dataset, ModelJob, ModelVersion
 from mlops.rollouts.replay import replay_run, replay_words
 from mlops.services.evaluations import version_evaluate
 from mlops.services.export import version_export
+from mlops.services.files import files_forget
 from mlops.services.registration import Registration, model_register
-from mlops.storage import blob_name
 
 logger = logging.getLogger(__name__)
 
@@ -60,17 +61,48 @@ def job_run(*, job_id: int) -> None:
         logger.info("job %s is done, or somebody else's", job_id)
         return
     job = ModelJob.objects.select_related("version__model", "actor").get(pk=job_id)
+    with worker_alive(job_id):
+        _work(job)
+    if job.parameters.get("upload"):
+        # The files of the archive are kept one by one now, or are no model.
+        files_forget([job.parameters["upload"]])
+
+
+def _work(job: ModelJob) -> None:
     try:
         outcome = _WORK[job.kind](job, _progress(job))
     except CodedError as error:
         _fail(job, error.code, str(error))
     except Exception:
-        logger.exception("job %s failed", job_id)
+        logger.exception("job %s failed", job.pk)
         _fail(job, "error", traceback.format_exc(limit=-3))
     else:
         _note(job, "done")
         done = {"status": JobStatus.SUCCEEDED, "progress": 1.0, "message": "done", **outcome}
-        ModelJob.objects.filter(pk=job_id).update(finished_at=timezone.now(), **done)
+        ModelJob.objects.filter(pk=job.pk).update(finished_at=timezone.now(), **done)
+
+
+@contextmanager
+def worker_alive(job_id: int) -> Iterator[None]:
+    """Say all the time that somebody is at it: one step of an export may take minutes."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            try:
+                ModelJob.objects.filter(pk=job_id).update(heartbeat_at=timezone.now())
+            except DatabaseError as error:
+                logger.warning("job %s: the heartbeat was not written: %s", job_id, error)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=beat, name="job-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def jobs_recover() -> int:
@@ -171,11 +203,7 @@ def _fail(job: ModelJob, code: str, detail: str) -> None:
 
 def _register(job: ModelJob, progress: Progress) -> dict[str, Any]:
     registration = Registration(**job.parameters)
-    version = model_register(registration=registration, actor=job.actor, progress=progress)
-    if registration.upload:
-        # Its files are kept one by one now.
-        storages["models"].delete(blob_name(registration.upload))
-    return {"result": version}
+    return {"result": model_register(registration=registration, actor=job.actor, progress=progress)}
 
 
 def _export(job: ModelJob, progress: Progress) -> dict[str, Any]:

@@ -89,11 +89,6 @@ def text_open(sealed: bytes) -> str:
     return opened.decode()
 
 
-def text_reseal(sealed: bytes) -> bytes:
-    """The same text under the newest key."""
-    return text_seal(text_open(sealed))
-
-
 def text_keys() -> dict[int, bytes]:
     """The keys by number; 0, derived from SECRET_KEY, is always there.
 

@@ -14,16 +14,8 @@ from emotions.analysis.readers import rows_read, source_of
 from emotions.analysis.run import rows_keep
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import output_write
-from emotions.answering import Loaded, route_make, texts_answer
 from emotions.benchmarks.figures import Figure, Suite
-from emotions.cache import NoSharedCache, ResultCache
-from mlops.inference.batcher import Batcher, BatcherLimits
-from mlops.inference.classifier import Classifier, budget_batches
-from mlops.routing.table import Serving
-
-ROUNDS = 5
-BATCHES = (1, 4, 16, 64)
-LENGTHS = (8, 16, 32, 64, 128)
+from mlops.inference.classifier import Classifier
 
 
 def unique(texts: Sequence[str]) -> Iterator[str]:
@@ -40,7 +32,7 @@ def bare_call(classifier: Classifier, text: str) -> None:
 def bare_batch(classifier: Classifier, texts: Sequence[str]) -> None:
     """Several texts on one core, sorted and in batches of the same token budget."""
     encoded = classifier.encode(texts)
-    for batch in budget_batches([text.cost for text in encoded], classifier.token_budget):
+    for batch in classifier.batches(encoded):
         classifier.predict_encoded([encoded[index] for index in batch])
 
 
@@ -49,57 +41,6 @@ def milliseconds(function: Callable[..., object], *arguments: object) -> float:
     started = time.perf_counter()
     function(*arguments)
     return (time.perf_counter() - started) * 1000
-
-
-def engine_suite(classifier: Classifier, texts: Sequence[str]) -> Suite:
-    """The model alone: by length, and by batch size with and without sorting."""
-    return Suite(
-        "engine",
-        "The bare call in this process, one core: tokenise, ONNX Runtime, sigmoid.",
-        [_by_length(classifier), _by_batch(classifier, texts), _known(classifier, texts)],
-    )
-
-
-def _by_length(classifier: Classifier) -> Figure:
-    series: dict[str, list[float]] = {f"{length} tokens": [] for length in LENGTHS}
-    for number in range(30):
-        for length in LENGTHS:
-            # One word, one token; two more mark begin and end.
-            text = f"{number} " + "word " * (length - 3)
-            series[f"{length} tokens"].append(milliseconds(bare_call, classifier, text))
-    return Figure("one text by length", "ms", {name: runs[5:] for name, runs in series.items()})
-
-
-def _by_batch(classifier: Classifier, texts: Sequence[str]) -> Figure:
-    series: dict[str, list[float]] = {f"batches of {size}": [] for size in BATCHES}
-    some = list(texts[:256])
-    for _ in range(ROUNDS):
-        for size in BATCHES:
-            took = milliseconds(_bare_batches, classifier, some, size)
-            series[f"batches of {size}"].append(took / len(some))
-    return Figure("a text within a batch", "ms", series)
-
-
-def _known(classifier: Classifier, texts: Sequence[str]) -> Figure:
-    """A text that this process answered before: key, look-up, calibrated row."""
-    cache = ResultCache(size=1000, shared=NoSharedCache(), seconds=60, secret=b"benchmark")
-    limits = BatcherLimits(classifier.token_budget, 1000, classifier.lanes)
-    batcher = Batcher(classifier.predict_encoded, limits)
-    route = route_make(
-        Loaded(classifier, batcher), Serving(classifier.digest, Path()), pinned=False
-    )
-    some, runs = texts[:100], []
-    texts_answer(route, cache, 60.0, some)
-    for _ in range(50):
-        took = milliseconds(lambda: [texts_answer(route, cache, 60.0, [text]) for text in some])
-        runs.append(took / len(some) * 1000)
-    batcher.close()
-    return Figure("a known text within the engine", "us", {"engine": runs}, target="under 20")
-
-
-def _bare_batches(classifier: Classifier, texts: Sequence[str], size: int) -> None:
-    for start in range(0, len(texts), size):
-        bare_batch(classifier, texts[start : start + size])
 
 
 def analyze_suite(classifier: Classifier, path: Path) -> Suite:

@@ -57,6 +57,7 @@ class Backend(Protocol):
     """
 
     device: str
+    precision: str
     lanes: int
     token_budget: int
     widths: tuple[int, ...]

@@ -73,6 +73,11 @@ class Classifier:
         """Where the model runs: ``cpu``, ``cuda`` or ``mps``."""
         return self._backend.device
 
+    @property
+    def precision(self) -> str:
+        """What it computes in: ``fp32``, ``fp16``, ``bf16`` or ``int8``."""
+        return self._backend.precision
+
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Token ids of each text (normalised first), long texts in overlapping windows."""
         return self._tokenizer.encode([text_normalise(text) for text in texts])
@@ -94,6 +99,11 @@ class Classifier:
             with ThreadPoolExecutor(self.lanes) as pool:
                 _all_done([pool.submit(fill, *work) for work in self._batches(texts, result)])
         return self.calibrator.apply(result)
+
+    def batches(self, encoded: Sequence[EncodedText]) -> Iterator[list[int]]:
+        """Indices of *encoded* in batches of the size that suits the device, the shortest first."""
+        costs = [padded_width(text.cost, self.widths) for text in encoded]
+        return budget_batches(costs, self.token_budget)
 
     def predict_encoded(self, batch: Sequence[EncodedText]) -> FloatArray:
         """Raw (uncalibrated) probabilities of encoded texts.
@@ -122,8 +132,7 @@ class Classifier:
         step = AHEAD_TEXTS if self.widths else max(1, len(texts))
         for start in range(0, len(texts), step):
             encoded = self.encode(texts[start : start + step])
-            costs = [padded_width(text.cost, self.widths) for text in encoded]
-            for batch in budget_batches(costs, self.token_budget):
+            for batch in self.batches(encoded):
                 yield encoded, result[start : start + step], batch
 
     def _logits(self, windows: Sequence[tuple[int, ...]]) -> FloatArray:

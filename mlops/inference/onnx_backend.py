@@ -41,6 +41,7 @@ class OnnxBackend:
         # text leaves a second core little to do but wait. A GPU runs one thing after the other.
         self.lanes = (options.threads or _cores()) if self.device == "cpu" else 1
         self.token_budget = options.budget(self.device)
+        self.precision: str = manifest.precision
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._check_head(path, manifest)
 

@@ -45,6 +45,7 @@ class TorchBackend:
         bucketed = options.bucketed(self.device)
         dtypes = _dtypes(options.precision, self.device)
         model = _model_cast(folder, self.device, dtypes, asking=not bucketed)
+        self.precision = next(name for name, dtype in _DTYPES.items() if dtype is model.dtype)
         if model.config.num_labels != len(manifest.labels):
             raise LabelsMismatchError(
                 f"{folder}: the head has {model.config.num_labels} outputs, "

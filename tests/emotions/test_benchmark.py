@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 from urllib.parse import urlsplit
 
 import orjson
 import pytest
+import torch
 from django.core.management import CommandError, call_command
+from transformers import RobertaConfig, RobertaModel
 
+from emotions.benchmarks import engine, shapes
 from emotions.benchmarks.client import Target, closed_loop, open_loop, post
 from emotions.benchmarks.figures import Figure, Suite, percentile, spread
 from emotions.benchmarks.http import zipf
 from emotions.benchmarks.report import BEGIN, END, report_make, report_write
 from emotions.benchmarks.server import ANALYZE
+from emotions.setup import PRETRAINED
+from mlops.inference.backends import RuntimeOptions
 
 SUITE = Suite("small", "A note.", [Figure("f", "ms", {"a": [2.0, 4.0], "b": [1.0]}, ("a", "b"))])
 
@@ -71,6 +77,59 @@ def test_a_report_replaces_what_was_measured_before_and_nothing_else(tmp_path):
     assert text.endswith("after\n")
     assert "| f | ms | a 3 (2 to 4)<br>b 1 (1 to 1) | 3.00 |  |" in text
     assert "old" not in text
+
+
+def test_the_engine_is_measured_on_the_device_and_with_the_model_that_were_asked_for(
+    tmp_path, monkeypatch, capsys, settings
+):
+    settings.INFERENCE_THREADS = 1
+    # As RoBERTa-base, but small; its own size has a test below.
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    monkeypatch.setattr(shapes, "ROBERTA_BASE", {**shapes.ROBERTA_BASE, **small})
+    file = tmp_path / "texts.tsv"
+    file.write_text("\n".join(f"text number {number}" for number in range(300)))
+    call_command(
+        *("benchmark", "engine", "--texts", str(file), "--device", "cpu", "--json"),
+        *("--shape", "roberta-base", "--count", "600"),
+    )
+    (suite,) = json.loads(capsys.readouterr().out)["suites"]
+    assert suite["note"].startswith("Model: roberta-base, fp32 on cpu")
+    figures = {figure["name"]: figure for figure in suite["figures"]}
+    bulk = figures["600 texts, tokenised and scored"]
+    assert bulk["unit"] == "texts/s"
+    assert bulk["series"]["served"]["median"] > 0
+    # What was asked of a GPU is no target of a CPU.
+    assert bulk["target"] == figures["one text through the queue"]["target"] == ""
+
+
+def test_in_buckets_the_way_without_them_is_measured_in_the_same_run(monkeypatch):
+    monkeypatch.setattr(engine, "ROUNDS", 1)
+    monkeypatch.setattr(engine, "SINGLES", 5)
+    runtime = RuntimeOptions(device="cpu", threads=1, shapes="buckets", token_budget=512)
+    texts = [f"text number {number}" for number in range(40)]
+    suite = engine.engine_suite(PRETRAINED, runtime, texts, count=40, shape="embedded")
+    (bulk,) = [figure for figure in suite.figures if figure.unit == "texts/s" and figure.ratio]
+    assert bulk.ratio == ("served", "exact shapes, one lane")
+    assert min(map(min, bulk.series.values())) > 0
+    assert "in a few shapes" in suite.note
+
+
+def test_the_random_model_is_as_large_as_roberta_base():
+    with torch.device("meta"):
+        model = RobertaModel(RobertaConfig(**shapes.ROBERTA_BASE), add_pooling_layer=False)
+    # "125M parameters" in table 9 of the paper; the pooler's 0.6 million are not needed here.
+    assert sum(each.numel() for each in model.parameters()) == 124_055_040
+
+
+def test_a_device_that_is_not_there_is_an_error(tmp_path):
+    file = tmp_path / "texts.tsv"
+    file.write_text("\n".join(f"text number {number}" for number in range(300)))
+    device = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(CommandError, match=f"'{device}' was asked for") as caught:
+        call_command(
+            *("benchmark", "engine"), texts=file, device=device, shape="embedded", count=300
+        )
+    assert caught.value.returncode == 1
 
 
 def test_too_few_texts_are_misuse(tmp_path):

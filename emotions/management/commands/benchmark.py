@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,17 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from emotions.apps import routing_table, runtime_options
-from emotions.benchmarks.bare import analyze_suite, engine_suite
+from emotions.benchmarks.bare import analyze_suite
+from emotions.benchmarks.engine import engine_suite
 from emotions.benchmarks.figures import Suite
 from emotions.benchmarks.http import http_suite
 from emotions.benchmarks.limits import overload_suite, startup_suite
 from emotions.benchmarks.peers.suite import peers_suite
 from emotions.benchmarks.report import plot_write, report_make, report_write
+from emotions.benchmarks.shapes import SHAPES, shape_folder
 from emotions.benchmarks.swap import swap_suite
 from mlops.inference.classifier import Classifier
-from mlops.inference.errors import NotReadyError
+from mlops.inference.errors import ArtifactError, NotReadyError
 from mlops.routing.table import Serving
 
 SUITES = ("engine", "http", "analyze", "overload", "startup", "swap", "peers")
@@ -37,6 +42,21 @@ class Command(BaseCommand):
         parser.add_argument("suites", nargs="+", choices=(*SUITES, "all"), metavar="suite")
         parser.add_argument(
             "--texts", type=Path, required=True, help="Texts: a TSV without header, text first."
+        )
+        parser.add_argument(
+            "--device",
+            choices=("auto", "cpu", "cuda", "mps"),
+            help="Where the engine suite runs its model; INFERENCE_DEVICE if not given.",
+        )
+        parser.add_argument(
+            "--shape",
+            choices=SHAPES,
+            default="production",
+            help="Its model: the version in production, the embedded weights in PyTorch, or a "
+            "random one as large as RoBERTa-base.",
+        )
+        parser.add_argument(
+            "--count", type=int, default=10_000, help="Texts that it scores in bulk."
         )
         parser.add_argument("--peers", type=Path, help="Where make bench-peers has installed them.")
         parser.add_argument("--json", action="store_true", help="All figures on stdout.")
@@ -60,19 +80,33 @@ class Command(BaseCommand):
 
     def _measures(self, options: dict[str, Any]) -> dict[str, Callable[[], Suite]]:
         texts = _texts(options["texts"])
-        serving = _production()
-        classifier = Classifier.load(serving.folder, runtime_options())
+        bare = cache(lambda: Classifier.load(_production().folder, runtime_options()))
         data_dir = settings.DATA_DIR / "benchmark"
         peers = options["peers"] or settings.DATA_DIR / "peers"
         return {
-            "engine": lambda: engine_suite(classifier, texts),
-            "http": lambda: http_suite(classifier, texts, data_dir),
-            "analyze": lambda: analyze_suite(classifier, options["texts"]),
+            "engine": lambda: _engine(options, texts),
+            "http": lambda: http_suite(bare(), texts, data_dir),
+            "analyze": lambda: analyze_suite(bare(), options["texts"]),
             "overload": lambda: overload_suite(texts, data_dir),
             "startup": lambda: startup_suite(texts, data_dir),
             "swap": lambda: swap_suite(texts, data_dir),
-            "peers": lambda: peers_suite(classifier, texts, data_dir, peers, serving.folder),
+            "peers": lambda: peers_suite(bare(), texts, data_dir, peers, _production().folder),
         }
+
+
+def _engine(options: dict[str, Any], texts: list[str]) -> Suite:
+    runtime, shape = runtime_options(), options["shape"]
+    if options["device"]:
+        runtime = replace(runtime, device=options["device"])
+    with tempfile.TemporaryDirectory() as temporary:
+        if shape == "production":
+            folder = _production().folder
+        else:
+            folder = shape_folder(shape, texts, Path(temporary))
+        try:
+            return engine_suite(folder, runtime, texts, count=options["count"], shape=shape)
+        except ArtifactError as error:
+            raise CommandError(str(error), returncode=1) from error
 
 
 def _production() -> Serving:

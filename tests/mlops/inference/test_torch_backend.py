@@ -243,8 +243,9 @@ def test_numbers_beyond_half_precision_get_a_precision_with_room(tmp_path, monke
     order = torch.float16, torch.bfloat16, torch.float32
     monkeypatch.setattr(torch_backend, "_dtypes", lambda *_: order)
     with caplog.at_level(logging.WARNING):
-        probabilities = Classifier.load(tmp_path / "a", BUCKETS).predict(TEXTS)
-    assert np.isfinite(probabilities).all()
+        classifier = Classifier.load(tmp_path / "a", BUCKETS)
+    assert classifier.precision == "bf16"
+    assert np.isfinite(classifier.predict(TEXTS)).all()
     assert "overflows in torch.float16" in caplog.text
     assert "overflows in torch.bfloat16" not in caplog.text
 

@@ -18,8 +18,8 @@ from mlops.inference.manifest import Manifest
 from mlops.inference.tokenization import EncodedText, TextTokenizer, text_normalise
 
 FloatArray = NDArray[np.float32]
-# Texts tokenised at a time ahead of a GPU: two or three batches, sorted among themselves.
-AHEAD_TEXTS = 2048
+# Texts tokenised at a time ahead of a GPU: a batch or two of short ones, sorted among themselves.
+AHEAD_TEXTS = 1024
 _SHORT = "Warm-up."
 _LONG = "A longer text, of which a window is full. "
 

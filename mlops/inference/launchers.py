@@ -111,3 +111,11 @@ class CudaGraphs:
 def launcher_for(device: str) -> Launcher:
     """Graphs on CUDA, plain calls elsewhere."""
     return CudaGraphs(device) if device == "cuda" else EagerLauncher()
+
+
+def device_memory_release() -> None:
+    """Give back what freed models held on the device; other processes may share it."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        # The allocator must not be emptied while somebody records.
+        with _recording:
+            torch.cuda.empty_cache()

@@ -28,6 +28,10 @@ def memory_release() -> None:
     grown by half. Other allocators give it back by themselves.
     """
     gc.collect()
+    # Only where a model has brought it in: this must not import torch into a process without.
+    launchers = sys.modules.get("mlops.inference.launchers")
+    if launchers:
+        launchers.device_memory_release()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim:
         trim(0)

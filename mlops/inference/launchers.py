@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Protocol
 
 import torch
@@ -81,8 +82,10 @@ class CudaGraphs:
     pinned = True
 
     def __init__(self, device: str) -> None:
-        # The weights were put there through another stream.
-        torch.cuda.synchronize(device)
+        # The weights were put there through another stream. A device that somebody records on
+        # must not be waited for.
+        with _recording:
+            torch.cuda.synchronize(device)
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
 
@@ -94,18 +97,29 @@ class CudaGraphs:
         return torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
 
     def capture(self, step: Step) -> Step:
-        graph = torch.cuda.CUDAGraph()
-        # Out of a capture that failed torch does not restore the stream: the outer one does.
+        graph, recorder = torch.cuda.CUDAGraph(), _recorder()
+        # Out of a recording that failed torch does not restore the stream: the outer one does.
         # "thread_local": versions that serve go on in other threads meanwhile.
         with (
             _recording,
-            self.stream(),
+            torch.cuda.stream(recorder),
             torch.cuda.graph(
-                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+                graph, pool=self._pool, stream=recorder, capture_error_mode="thread_local"
             ),
         ):
             step()
         return graph.replay
+
+
+@cache
+def _recorder() -> Any:
+    """The stream that records, and does nothing else.
+
+    Torch deals its streams out in turn, and the 33rd is the first again. On one that also serves,
+    another version's passes would be recorded instead of run. Those of high priority are
+    dealt apart, and nobody else asks for one.
+    """
+    return torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]
 
 
 def launcher_for(device: str) -> Launcher:

@@ -16,6 +16,7 @@ from accounts.constants import Role
 from accounts.models import Tier, User
 from accounts.services import api_key_create, user_create
 from tests.conftest import Server, server_environment, server_start, server_stop
+from tests.waiting import PATIENCE
 
 PASSWORD = "correct horse battery staple"
 # Hashed once: a hash for each user would cost more than all the requests.
@@ -70,7 +71,7 @@ def connect() -> Iterator[Callable[..., httpx.Client]]:
     def make(at: Server, key: str = "", token: str = "", **headers: str) -> httpx.Client:
         if key or token:
             headers["Authorization"] = f"Api-Key {key}" if key else f"Bearer {token}"
-        clients.append(httpx.Client(base_url=at.url, headers=headers, timeout=30))
+        clients.append(httpx.Client(base_url=at.url, headers=headers, timeout=PATIENCE))
         return clients[-1]
 
     yield make
@@ -103,6 +104,7 @@ def login(peer: Server, user: User) -> dict[str, Any]:
         f"{peer.url}/api/v1/auth/token/",
         json={"email": user.email, "password": PASSWORD},
         headers=elsewhere(),
+        timeout=PATIENCE,
     )
     assert response.status_code == 200, response.text
     return dict(response.json())
@@ -156,12 +158,3 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
     assert set(body) == {"type", "errors"}
     assert len(body["errors"]) == 1
     return dict(body["errors"][0])
-
-
-def poll(promise: Callable[[], bool], seconds: float) -> float:
-    """How long it took until *promise* held."""
-    started = time.monotonic()
-    while not promise():
-        assert time.monotonic() - started < seconds, "it did not happen in time"
-        time.sleep(0.02)
-    return time.monotonic() - started

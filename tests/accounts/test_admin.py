@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.db import DatabaseError, connection
@@ -13,6 +14,7 @@ from accounts.keys import PATTERN
 from accounts.models import ApiKey, AppendOnlyError, AuditEvent, Tier, Usage, User
 from accounts.services import api_key_create
 from tests.accounts.conftest import PASSWORD
+from tests.waiting import clear_of_midnight
 
 KEYS = "/admin/accounts/apikey/"
 
@@ -93,8 +95,7 @@ def test_what_a_key_cannot_have_is_said_in_the_form(boss, person, change, messag
 
 
 def test_usage_is_drawn_beside_each_key(boss, person):
-    from datetime import UTC, datetime
-
+    clear_of_midnight()
     row, _ = api_key_create(user=person(), name="busy")
     today = datetime.now(UTC).date()
     Usage.objects.create(user=row.user, key=row.lookup_id, day=today, requests=1, documents=77)

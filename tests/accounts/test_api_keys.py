@@ -18,7 +18,8 @@ from django.utils import timezone
 from accounts.keys import checksum_valid, key_digest, key_generate, key_parse
 from accounts.models import ApiKey, AuditEvent
 from accounts.services import api_key_create, api_key_revoke
-from tests.accounts.conftest import error_of, poll
+from tests.accounts.conftest import error_of
+from tests.waiting import PATIENCE, wait_for
 
 ME = "/api/v1/me/"
 # The parts of hmac and hashlib that do the work.
@@ -44,11 +45,11 @@ def test_it_works(server, person, key_client):
 )
 def test_every_usual_way_to_send_a_key_is_understood(server, person, headers):
     _, key = api_key_create(user=person(), name="tests")
-    assert httpx.get(server.url + ME, headers=headers(key)).status_code == 200
+    assert httpx.get(server.url + ME, headers=headers(key), timeout=PATIENCE).status_code == 200
 
 
 def test_without_a_credential_the_answer_says_which_kind_is_expected(server):
-    response = httpx.get(server.url + ME)
+    response = httpx.get(server.url + ME, timeout=PATIENCE)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == "Api-Key"
     assert error_of(response)["code"] == "not_authenticated"
@@ -74,7 +75,7 @@ def spoiled(key: str) -> dict[str, str]:
 def test_a_spoiled_key_is_one_clear_error(server, person, kind):
     _, key = api_key_create(user=person(), name="tests")
     value = f"Api-Key {spoiled(key)[kind]}".strip().encode("latin-1")
-    response = httpx.get(server.url + ME, headers=[(b"Authorization", value)])
+    response = httpx.get(server.url + ME, headers=[(b"Authorization", value)], timeout=PATIENCE)
     assert response.status_code == 401
     assert error_of(response)["code"] == "invalid_api_key"
     assert key not in response.text
@@ -93,7 +94,9 @@ def test_unknown_wrong_expired_revoked_and_orphaned_keys_get_the_same_answer(
     gone.is_active = False
     gone.save()
     keys = [key_generate().plaintext, wrong[:-9] + "x" * 9, expired, revoked, orphaned]
-    answers = [httpx.get(server.url + ME, headers={"X-API-Key": key}) for key in keys]
+    answers = [
+        httpx.get(server.url + ME, headers={"X-API-Key": key}, timeout=PATIENCE) for key in keys
+    ]
     assert {answer.status_code for answer in answers} == {401}
     assert len({answer.content for answer in answers}) == 1
     assert connect(server, wrong).get(ME).status_code == 200
@@ -158,13 +161,15 @@ def test_every_wrong_key_costs_the_same_work(server, person, settings):
 )
 def test_two_credentials_at_once_are_refused(server, person, headers):
     _, key = api_key_create(user=person(), name="tests")
-    response = httpx.get(server.url + ME, headers=headers(key))
+    response = httpx.get(server.url + ME, headers=headers(key), timeout=PATIENCE)
     assert response.status_code in {400, 401}
     assert error_of(response)["code"] in {"multiple_credentials", "invalid_api_key"}
 
 
 def test_another_scheme_is_not_ours(server):
-    response = httpx.get(server.url + ME, headers={"Authorization": "Basic dXNlcjpwYXNz"})
+    response = httpx.get(
+        server.url + ME, headers={"Authorization": "Basic dXNlcjpwYXNz"}, timeout=PATIENCE
+    )
     assert response.status_code == 401
     assert error_of(response)["code"] == "not_authenticated"
 
@@ -183,7 +188,7 @@ def test_a_key_loses_the_scopes_that_its_user_loses(server, person, key_client):
     client = key_client(user, scopes=["models:write"])
     assert client.get(ME).json()["credential"]["scopes"] == ["models:write"]
     user.groups.clear()
-    poll(lambda: client.get(ME).json()["credential"]["scopes"] == [], 2)
+    wait_for(lambda: client.get(ME).json()["credential"]["scopes"] == [])
 
 
 def test_a_key_works_from_its_networks_only(peer, person, connect):
@@ -215,7 +220,7 @@ def test_last_use_is_written_behind_the_request(server, person, connect):
         row.refresh_from_db()
         return row.last_used_at is not None
 
-    poll(written, 10)
+    wait_for(written)
     assert row.last_used_at is not None
     assert before - timedelta(seconds=1) < row.last_used_at < timezone.now()
 

@@ -21,6 +21,7 @@ from accounts.constants import Role
 from accounts.models import ApiKey, User
 from accounts.services import api_key_create, api_key_revoke, user_create
 from tests.accounts.conftest import PASSWORD, elsewhere, login
+from tests.waiting import PATIENCE
 
 # By token but for the keys; the stranger is a user, but of nothing that the member has.
 ACTORS = (
@@ -161,7 +162,7 @@ def cast(peer) -> Iterator[dict[str, httpx.Client]]:
         if name == "revoked key":
             api_key_revoke(key=row)
     clients = {
-        name: httpx.Client(base_url=peer.url, headers=each | elsewhere(), timeout=30)
+        name: httpx.Client(base_url=peer.url, headers=each | elsewhere(), timeout=PATIENCE)
         for name, each in headers.items()
     }
     yield clients

@@ -9,13 +9,14 @@ import pytest
 
 from accounts.models import AuditEvent, User
 from tests.accounts.conftest import PASSWORD, error_of
+from tests.waiting import PATIENCE
 
 AUTH = "/api/v1/auth/"
 
 
 @pytest.fixture
 def post(peer):
-    with httpx.Client(base_url=peer.url, timeout=30) as client:
+    with httpx.Client(base_url=peer.url, timeout=PATIENCE) as client:
         client.headers["X-Forwarded-For"] = "198.51.100.200"
         yield lambda path, **body: client.post(AUTH + path, json=body)
 
@@ -92,6 +93,6 @@ def test_a_forged_mail_is_refused(post):
 
 def test_registration_is_closed_by_default(server):
     body = {"email": "somebody@example.org", "password": PASSWORD}
-    response = httpx.post(f"{server.url}{AUTH}register/", json=body)
+    response = httpx.post(f"{server.url}{AUTH}register/", json=body, timeout=PATIENCE)
     assert response.status_code == 403
     assert error_of(response)["code"] == "registration_closed"

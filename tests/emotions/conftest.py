@@ -12,6 +12,7 @@ from emotions.engine import Engine, EngineConfig
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.manifest import manifest_read
 from mlops.routing.table import RoutingTable, Serving
+from tests.waiting import PATIENCE
 
 
 def result_cache(shared=None, size: int = 100) -> ResultCache:
@@ -26,7 +27,7 @@ def engine_config(version_folder_int8: Path) -> EngineConfig:
         routing=lambda: RoutingTable(shipped),
         runtime=RuntimeOptions(device="cpu", threads=1),
         queue_capacity=200,
-        deadline=20.0,
+        deadline=PATIENCE,
         cache=result_cache(),
     )
 

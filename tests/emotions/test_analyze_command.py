@@ -14,6 +14,8 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from tests.waiting import PATIENCE, wait_for
+
 TEXTS = ["Thank you so much!", "I am so sad today", "The meeting is at 3 pm"]
 EXPECTED = ["gratitude", "sadness", "neutral"]
 
@@ -194,10 +196,13 @@ def interrupt_after_first_chunk(path: Path, output: Path, partial: Path) -> None
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
-    while process.poll() is None:
-        if partial.exists() and partial.read_bytes().count(b"\n") > 1:
-            process.send_signal(signal.SIGINT)
-            break
-    _, message = process.communicate(timeout=60)
+
+    def first_chunk_written() -> bool:
+        assert process.poll() is None, process.stderr.read()
+        return partial.exists() and partial.read_bytes().count(b"\n") > 1
+
+    wait_for(first_chunk_written)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert b"go on with --resume" in message

@@ -11,6 +11,7 @@ from django_redis.cache import RedisCache
 
 from emotions.cache import CachedResult
 from tests.emotions.conftest import result_cache
+from tests.waiting import PATIENCE
 
 DIGEST = "ab" * 32
 LOCAL_REDIS = "redis://127.0.0.1:6379/9"
@@ -59,7 +60,8 @@ def test_what_was_used_longest_ago_goes_first():
 @pytest.fixture
 def redis() -> RedisCache:
     """The configured Redis, or the one of this machine; only a laptop without one may skip."""
-    made = RedisCache(settings.REDIS_URL or LOCAL_REDIS, {"OPTIONS": OPTIONS})
+    patient = {"SOCKET_CONNECT_TIMEOUT": PATIENCE, "SOCKET_TIMEOUT": PATIENCE}
+    made = RedisCache(settings.REDIS_URL or LOCAL_REDIS, {"OPTIONS": OPTIONS | patient})
     made.set("probe", 1)
     if made.get("probe") != 1:
         assert not os.environ.get("CI"), "CI has a Redis"

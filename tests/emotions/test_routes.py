@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from mlops.inference.errors import InferenceError
 from mlops.inference.manifest import manifest_read
 from mlops.routing.labels import LabelMap, LabelMapError
 from mlops.routing.table import ArmRoute, Caller, GuardLimits, RolloutRoute, RoutingTable, Serving
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +182,12 @@ def test_errors_of_both_arms_stop_neither(routed, monkeypatch):
     assert told == []
 
 
+def pinned_answer(engine, model: str):
+    """None while the version is being loaded."""
+    with suppress(VersionLoadingError):
+        return engine.analyze(["a text"], Caller(subject="x"), model=model)
+
+
 def test_a_pinned_version_overrides_the_rollout_and_is_loaded_on_demand(engine_config, table, copy):
     pinned = copy("pinned")
 
@@ -194,7 +200,7 @@ def test_a_pinned_version_overrides_the_rollout_and_is_loaded_on_demand(engine_c
     engine.configure(replace(engine_config, routing=lambda: table, resolve=resolve))
     engine.start()
     wait_for(lambda: engine._routes)
-    answer = engine.analyze(["a text"], Caller(subject="x"), model="valence-minilm:9")
+    answer = wait_for(lambda: pinned_answer(engine, "valence-minilm:9"))
     assert answer.classifier.digest == pinned.digest
     assert answer.route.pinned
     with pytest.raises(LookupError, match="no version 'other:1'"):
@@ -249,10 +255,3 @@ def test_label_maps_that_do_not_fit_are_refused_by_name():
         "not labels of the arm's version: z; labels of the arm's version without an entry: c; "
         "not labels of the champion: q; given by more than one label: x"
     )
-
-
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)

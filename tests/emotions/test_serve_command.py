@@ -7,30 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
-import pytest
 from django.conf import settings
 
 from tests.conftest import Server, server_start, server_stop, wait_until_ready
-
-
-@pytest.fixture(scope="module")
-def environment(version_folder_int8, tmp_path_factory) -> dict[str, str]:
-    """Nothing configured but a folder; the export is shared to save its time."""
-    folder = tmp_path_factory.mktemp("fresh")
-    kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
-    return {**kept, "DATA_DIR": str(folder), "MODELS_DIR": str(settings.MODELS_DIR)}
-
-
-@pytest.fixture(scope="module")
-def fresh(environment):
-    running = server_start(environment, Path(environment["DATA_DIR"]))
-    yield running
-    if running.process.poll() is None:
-        server_stop(running)
+from tests.waiting import PATIENCE, wait_for
 
 
 def children(running: Server) -> list[int]:
@@ -60,7 +43,7 @@ def test_it_works(fresh):
 def test_the_printed_password_opens_the_admin(fresh):
     printed = fresh.log.read_text()
     email, password = (re.search(rf"{name}\s+(\S+)", printed)[1] for name in ("e-mail", "password"))
-    with httpx.Client(base_url=fresh.url, follow_redirects=True) as client:
+    with httpx.Client(base_url=fresh.url, follow_redirects=True, timeout=PATIENCE) as client:
         client.get("/admin/login/")
         page = client.post(
             "/admin/login/?next=/admin/",
@@ -84,12 +67,12 @@ def test_the_web_process_has_neither_torch_nor_transformers(fresh):
         assert "/regex/" not in mapped
 
 
-def test_a_port_in_use_is_named(fresh, environment):
+def test_a_port_in_use_is_named(fresh, fresh_environment):
     port = fresh.url.rsplit(":", 1)[1]
     done = subprocess.run(
         [sys.executable, "manage.py", "serve", "--port", port],
         cwd=settings.BASE_DIR,
-        env=environment,
+        env=fresh_environment,
         capture_output=True,
         text=True,
         check=False,
@@ -98,29 +81,26 @@ def test_a_port_in_use_is_named(fresh, environment):
     assert f"127.0.0.1:{port} cannot be used (Address already in use)" in done.stderr
 
 
-def test_ctrl_c_ends_every_process_and_the_secrets_are_not_shown_again(fresh, environment):
+def test_ctrl_c_ends_every_process_and_the_secrets_are_not_shown_again(fresh, fresh_environment):
     processes = children(fresh)
     assert any("celery" in command_line(pid) for pid in processes)
     assert server_stop(fresh) == 0
     # A grandchild that ended is there until the init process has looked at it.
-    deadline = time.monotonic() + 5
-    while left := [pid for pid in processes if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < deadline, [command_line(pid) for pid in left]
-        time.sleep(0.05)
-    again = server_start(environment, Path(environment["DATA_DIR"]), "--no-worker")
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes))
+    again = server_start(fresh_environment, Path(fresh_environment["DATA_DIR"]), "--no-worker")
     printed = again.log.read_text()
     assert server_stop(again) == 0
     assert "exist already" in printed
     assert "password" not in printed
 
 
-def test_a_worker_that_dies_is_started_again(environment):
-    running = server_start(environment, Path(environment["DATA_DIR"]), "--no-worker")
+def test_a_worker_that_dies_is_started_again(fresh_environment):
+    running = server_start(fresh_environment, Path(fresh_environment["DATA_DIR"]), "--no-worker")
     (main,) = [pid for pid in children(running) if parent(pid) == running.process.pid]
     (worker, *_) = [pid for pid in children(running) if parent(pid) == main]
     os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: worker not in children(running))
     wait_until_ready(running)
-    assert worker not in children(running)
     assert server_stop(running) == 0
 
 
@@ -128,10 +108,11 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
-def test_a_damaged_model_stops_the_start_with_its_name(environment, tmp_path):
+def test_a_damaged_model_stops_the_start_with_its_name(fresh_environment, tmp_path):
     broken = tmp_path / "pretrained"
     broken.mkdir()
     script = (
+        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'\n"
         "import django; django.setup()\n"
         "from pathlib import Path\n"
         "import emotions.setup as setup\n"
@@ -142,7 +123,11 @@ def test_a_damaged_model_stops_the_start_with_its_name(environment, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=settings.BASE_DIR,
-        env={**environment, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"},
+        env={
+            **fresh_environment,
+            "DATA_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        },
         capture_output=True,
         text=True,
         check=False,

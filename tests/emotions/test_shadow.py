@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlops.inference.child import Child, ChildError
 from mlops.inference.manifest import manifest_read
 from mlops.log.callers import NOBODY
 from mlops.routing.table import ArmRoute, RolloutRoute, RoutingTable, Serving
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,6 @@ def test_a_child_is_stopped_while_a_live_text_is_in_the_model(serving):
     child.close()
 
 
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_child_that_cannot_load_is_an_error_not_a_wait(tmp_path):
     broken = Child(tmp_path, "cpu")
     with pytest.raises(ChildError):
@@ -79,8 +72,9 @@ def test_a_child_that_cannot_load_is_an_error_not_a_wait(tmp_path):
 def test_a_child_that_hangs_is_ended(serving):
     slow = Child(serving.folder, "cpu", seconds=0.0)
     slow.predict(["the first answer may take its time"])
+    slow.pause()
     with pytest.raises(ChildError, match="no answer in time"):
-        slow.predict(["the second may not"] * 500)
+        slow.predict(["the second may not"])
     assert slow._process.poll() is not None
 
 
@@ -98,14 +92,12 @@ def jobs(table, texts):
     )
 
 
-def test_what_does_not_fit_is_dropped_and_counted_at_once(table):
+def test_what_does_not_fit_is_dropped_and_counted_by_who_offers_it(table):
     runner = ShadowRunner(capacity=3, device="cpu", start=lambda _: pytest.fail("never asked"))
     runner._wanted = {table.production.digest: table.production}
-    started = time.perf_counter()
     offered = [runner.offer(job) for _ in range(5) for job in jobs(table, ["one text"])]
     assert offered == [True, True, True, False, False]
     assert runner.dropped == 2
-    assert time.perf_counter() - started < 0.5
 
 
 def test_a_text_for_an_arm_that_left_is_dropped(table):
@@ -129,8 +121,5 @@ def test_a_process_that_dies_costs_its_texts_only(table):
     runner.follow(table)
     for text in ("one", "two"):
         runner.offer(jobs(table, [text])[0])
-    deadline = time.monotonic() + 20
-    while runner.dropped < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: runner.dropped == 2)
     runner.stop()

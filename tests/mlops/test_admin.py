@@ -5,27 +5,26 @@ from __future__ import annotations
 import html
 import re
 import shutil
-import time
 
 import httpx
 import pytest
 
-from emotions.setup import PRETRAINED
 from mlops.constants import JobStatus, Status
-from mlops.inference.artifact import artifact_verify
+from mlops.inference.huggingface import artifact_adopt
 from mlops.models import Dataset, ModelEvent, ModelJob, ModelVersion
 from mlops.selectors import version_serving
+from mlops.services.versions import version_register
 from tests.mlops.inference.models import LABELS, huggingface_folder
+from tests.waiting import PATIENCE, wait_for
 
 LIST = "/admin/mlops/modelversion/"
-SECONDS = 120
 HEAD = "text,labels\n"
 ROWS = "good day,joy\nbad day,anger\nwhat a day,neutral\ni am sad,anger|neutral\n"
 
 
 @pytest.fixture(scope="module")
 def browser(server, owner):
-    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=30) as client:
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=PATIENCE) as client:
         client.get("/admin/login/")
         post(
             client,
@@ -44,11 +43,12 @@ def post(client: httpx.Client, url: str, files=None, **data) -> httpx.Response:
 def done(page: httpx.Response) -> ModelJob:
     """The job whose page this is, once it is done."""
     job = ModelJob.objects.get(pk=int(re.search(r"/modeljob/(\d+)/", str(page.url)).group(1)))
-    deadline = time.monotonic() + SECONDS
-    while not job.is_done:
-        assert time.monotonic() < deadline, job.log
-        time.sleep(0.1)
+
+    def is_done() -> bool:
         job.refresh_from_db()
+        return job.is_done
+
+    wait_for(is_done, lambda: job.log)
     return job
 
 
@@ -123,8 +123,10 @@ def test_what_serves_is_neither_archived_nor_deleted(browser):
     assert version_serving() == serving
 
 
-def test_a_version_is_archived_restored_and_deleted(browser, tiny, tmp_path):
-    copy = done(post(browser, f"{LIST}add/", folder="tiny-moods", name="copy")).result
+def test_a_version_is_archived_restored_and_deleted(browser, server, tiny, tmp_path):
+    source = server.data_dir / "import" / "tiny-moods"
+    artifact_adopt(source, tmp_path / "copy", name="copy")
+    copy = version_register(folder=tmp_path / "copy")
     for page, status in (("archive", Status.ARCHIVED), ("restore", Status.VALIDATED)):
         post(browser, f"{LIST}{copy.pk}/{page}/", reason="tidy")
         copy.refresh_from_db()
@@ -168,10 +170,9 @@ def test_a_model_that_cannot_be_used_is_named_and_leaves_nothing(browser, server
     shutil.rmtree(folder)
 
 
-def test_a_promotion_is_served_without_a_restart(browser, owner, tiny):
+def test_a_promotion_is_served_without_a_restart(browser, owner, second_folder):
     before = version_serving()
-    parent = ModelVersion.objects.get(digest=artifact_verify(PRETRAINED).digest)
-    child = done(post(browser, f"{LIST}{parent.pk}/export/", **EXPORT)).result
+    child = version_register(folder=second_folder)
     post(browser, f"{LIST}{child.pk}/promote/", force="on", reason="a test")
     serve_digest(owner, child.digest)
     answered = owner.analyze(text="Thank you, new version").json()["meta"]["model"]["digest"]
@@ -182,13 +183,10 @@ def test_a_promotion_is_served_without_a_restart(browser, owner, tiny):
 
 def serve_digest(actor, digest: str) -> None:
     """Wait until the server answers with the version of *digest*."""
-    deadline = time.monotonic() + SECONDS
-    while actor.client.get("/api/v1/models/current").json()["digest"] != digest:
-        assert time.monotonic() < deadline, "the version was not swapped in"
-        time.sleep(0.05)
+    wait_for(lambda: actor.client.get("/api/v1/models/current").json()["digest"] == digest)
 
 
 def test_the_pages_need_nobody_else_and_say_nothing_to_strangers(browser, server, tiny):
     assert LABELS[0] in browser.get(f"{LIST}{tiny.pk}/change/").text
     for url in (LIST, f"{LIST}{tiny.pk}/change/", f"{LIST}{tiny.pk}/download/"):
-        assert httpx.get(f"{server.url}{url}").status_code == 302
+        assert httpx.get(f"{server.url}{url}", timeout=PATIENCE).status_code == 302

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,9 +18,13 @@ from mlops.services.files import files_locked
 from mlops.services.pruning import models_prune
 from mlops.services.versions import version_delete, version_register
 from tests.mlops.inference.models import huggingface_folder
+from tests.waiting import PATIENCE, wait_for
 
-SECONDS = 30
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+# Of this run's own database: others on the same server have theirs.
+WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +55,15 @@ def beside(work: Callable[[], object]) -> threading.Thread:
 
     thread = threading.Thread(target=run)
     thread.start()
-    deadline = time.monotonic() + SECONDS
+
+    def waits() -> bool:
+        assert thread.is_alive(), "the work did not wait for the lock"
+        cursor.execute(WAITING)
+        return bool(cursor.fetchone()[0])
+
     with connection.cursor() as cursor:
-        while True:
-            cursor.execute(WAITING)
-            if cursor.fetchone()[0]:
-                return thread
-            assert thread.is_alive(), "the work did not wait for the lock"
-            assert time.monotonic() < deadline
+        wait_for(waits)
+    return thread
 
 
 def whole(digest: str) -> ModelVersion:
@@ -74,7 +78,7 @@ def test_a_version_registered_during_the_deletion_of_its_twin_keeps_its_files(fo
     with files_locked():
         other = beside(lambda: version_register(folder=folder))
         version_delete(version=twin)
-    other.join(SECONDS)
+    other.join(PATIENCE)
     assert whole(twin.digest).pk != twin.pk
 
 
@@ -85,5 +89,5 @@ def test_pruning_spares_what_is_registered_meanwhile(folder):
     with files_locked():
         again = version_register(folder=folder)
         other = beside(lambda: models_prune(hours=0))
-    other.join(SECONDS)
+    other.join(PATIENCE)
     assert whole(twin.digest) == again

@@ -9,8 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from mlops.constants import Status
+from mlops.inference.huggingface import artifact_adopt
 from mlops.models import ModelEvent, ModelVersion
 from mlops.selectors import version_folder, version_named, version_serving
+from mlops.services.versions import version_register
 from tests.mlops.inference.models import huggingface_folder
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +33,18 @@ def damage(path):
 @pytest.fixture
 def tiny(tmp_path):
     return huggingface_folder(tmp_path / "tiny", "bert")
+
+
+@pytest.fixture
+def registered(tmp_path):
+    """Makes registered versions without the command, which looks at each in a new process."""
+
+    def make(shape: str = "bert", name: str = "tiny") -> ModelVersion:
+        source, artifact = tmp_path / f"{name}-{shape}", tmp_path / f"{name}-{shape}-artifact"
+        artifact_adopt(huggingface_folder(source, shape), artifact, name=name)
+        return version_register(folder=artifact)
+
+    return make
 
 
 def test_it_works(tiny, capsys):
@@ -77,10 +91,9 @@ def test_a_repository_without_a_pinned_commit_is_refused(repository, revision, m
         call_command("register_model", repository, "--revision", revision)
 
 
-def test_a_rollback_serves_what_served_before(tiny, tmp_path):
-    call_command("register_model", tiny, "--name", "line")
-    other = huggingface_folder(tmp_path / "other", "distilbert")
-    call_command("register_model", other, "--name", "line")
+def test_a_rollback_serves_what_served_before(registered):
+    registered("bert", name="line")
+    registered("distilbert", name="line")
     call_command("promote_model", "line:1")
     call_command("promote_model", "line:2")
     call_command("promote_model", "line:2", "--rollback")
@@ -111,8 +124,8 @@ def test_a_wrong_name_says_what_there_is(arguments, message, status):
     assert failure.value.returncode == status
 
 
-def test_only_what_serves_can_be_rolled_back_and_only_to_something(tiny):
-    call_command("register_model", tiny)
+def test_only_what_serves_can_be_rolled_back_and_only_to_something(registered):
+    registered()
     with pytest.raises(CommandError, match="validated, not in production"):
         call_command("promote_model", "tiny:1", "--rollback")
     call_command("promote_model", "tiny:1")
@@ -121,8 +134,8 @@ def test_only_what_serves_can_be_rolled_back_and_only_to_something(tiny):
         call_command("promote_model", "tiny:1", "--rollback")
 
 
-def test_a_failed_version_is_never_promoted(tiny):
-    call_command("register_model", tiny)
+def test_a_failed_version_is_never_promoted(registered):
+    registered()
     ModelVersion.objects.filter(model__name="tiny").update(
         status=Status.FAILED, failure="out of tolerance"
     )
@@ -130,9 +143,8 @@ def test_a_failed_version_is_never_promoted(tiny):
         call_command("promote_model", "tiny")
 
 
-def test_a_damaged_version_is_never_promoted(tiny):
-    call_command("register_model", tiny)
-    version = version_named("tiny")
+def test_a_damaged_version_is_never_promoted(registered):
+    version = registered()
     damage(version_folder(version) / "tokenizer.json")
     with pytest.raises(CommandError, match=r"tokenizer.json does not match its digest"):
         call_command("promote_model", "tiny")

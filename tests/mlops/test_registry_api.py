@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -14,9 +13,9 @@ import pytest
 from mlops.models import ModelVersion
 from mlops.selectors import version_serving
 from tests.mlops.inference.models import huggingface_folder
+from tests.waiting import PATIENCE, wait_for
 
 MODELS = "/api/v1/models/"
-SECONDS = 120
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +34,12 @@ def zipped(folder) -> bytes:
 
 def done(actor, response) -> dict:
     assert response.status_code == 202, response.text
-    deadline = time.monotonic() + SECONDS
-    while True:
-        job = actor.client.get(response.headers["Location"]).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        assert time.monotonic() < deadline, job
-        time.sleep(0.1)
+
+    def job() -> dict:
+        return actor.client.get(response.headers["Location"]).json()
+
+    wait_for(lambda: job()["status"] in ("succeeded", "failed"), job)
+    return job()
 
 
 def error(response) -> tuple[int, str]:
@@ -54,11 +52,14 @@ def moods(tmp_path_factory):
 
 
 def scores_once_loaded(actor, model: str) -> dict[str, float]:
-    deadline = time.monotonic() + 60
-    while (answer := actor.analyze(text="Good day", model=model)).status_code == 503:
-        assert time.monotonic() < deadline, answer.text
-        time.sleep(0.1)
-    return answer.json()["results"][0]["scores"]
+    answers = [actor.analyze(text="Good day", model=model)]
+
+    def loaded() -> bool:
+        answers.append(actor.analyze(text="Good day", model=model))
+        return answers[-1].status_code != 503
+
+    wait_for(loaded, lambda: answers[-1].text)
+    return answers[-1].json()["results"][0]["scores"]
 
 
 def test_it_works(owner, moods):
@@ -122,7 +123,7 @@ def test_what_cannot_be_registered_is_refused_at_once(owner, body, status, code)
 
 
 def test_an_upload_past_the_limit_is_refused_unread(owner, server):
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
     connection.putrequest("POST", MODELS)
     connection.putheader("X-API-Key", owner.key)
     connection.putheader("Content-Type", "multipart/form-data; boundary=x")

@@ -7,6 +7,7 @@ Needs a server on the given port and the DATA_DIR and DATABASE_URL that it runs 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import statistics
 import time
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=140)
     options = parser.parse_args()
     django.setup()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request else
     wrong = kinds()
     times: dict[str, list[float]] = {kind: [] for kind in wrong}
     with httpx.Client(base_url=f"http://127.0.0.1:{options.port}") as client:

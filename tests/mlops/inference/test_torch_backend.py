@@ -22,13 +22,13 @@ from mlops.inference.huggingface import artifact_adopt
 from mlops.inference.launchers import EagerLauncher
 from mlops.inference.torch_backend import model_load
 from tests.mlops.inference.models import SHAPES, huggingface_folder
+from tests.waiting import PATIENCE
 
 TEXTS = [
     *("good day", "what a bad bad day!", "i am sad. thank you good days " * 3),
     *(f"{'good ' * number}day" for number in range(40)),
     "i am sad. " * 100,  # several windows
 ]
-SECONDS = 60
 EXACT = RuntimeOptions(device="cpu", threads=1)
 # Small enough that the texts make several batches.
 BUCKETS = RuntimeOptions(device="cpu", threads=1, shapes="buckets", token_budget=512)
@@ -127,7 +127,7 @@ def test_batches_at_the_same_time_do_not_mix(bert):
         texts = TEXTS[number : number + 7]
         keys = [(number, index) for index in range(len(texts))]
         encoded = dict(zip(keys, bucketed.encode(texts), strict=True))
-        return texts, [ticket.row for ticket in batcher.compute(encoded, SECONDS)]
+        return texts, [ticket.row for ticket in batcher.compute(encoded, PATIENCE)]
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, [number % 38 for number in range(200)]))
@@ -211,8 +211,8 @@ def test_texts_are_tokenised_while_the_device_computes(bert, monkeypatch):
         def predict_encoded(self, batch):
             # The first batch is not done before the second part of the texts was tokenised.
             if watched:
-                assert tokenised.acquire(timeout=SECONDS)
-                assert tokenised.acquire(timeout=SECONDS)
+                assert tokenised.acquire(timeout=PATIENCE)
+                assert tokenised.acquire(timeout=PATIENCE)
                 watched.clear()
             return super().predict_encoded(batch)
 
@@ -255,7 +255,7 @@ def test_a_batch_in_the_queue_counts_its_padding(bert):
     sizes, gate = [], threading.Event()
 
     def predict(batch):
-        assert gate.wait(SECONDS)
+        assert gate.wait(PATIENCE)
         sizes.append(len(batch))
         return classifier.predict_encoded(batch)
 
@@ -264,7 +264,7 @@ def test_a_batch_in_the_queue_counts_its_padding(bert):
     texts = dict(enumerate(classifier.encode(["good " * 16] * 40)))
     submission = batcher.submit(texts)
     gate.set()
-    batcher.wait(submission, SECONDS)
+    batcher.wait(submission, PATIENCE)
     batcher.close()
     assert max(sizes) == 16
     assert sum(sizes) == 40

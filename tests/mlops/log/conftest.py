@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from uuid import UUID
@@ -12,19 +11,17 @@ import pytest
 from accounts.models import User
 from mlops.models import Prediction
 from tests.conftest import Actor, Server, actor
-
-SECONDS = 15
+from tests.waiting import wait_for
 
 
 def rows_of(ids: Sequence[str]) -> dict[str, Prediction]:
     """The rows of *ids*, as soon as all are there."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        rows = {str(row.pk): row for row in Prediction.objects.by_id(*map(UUID, ids))}
-        if len(rows) == len(ids):
-            return rows
-        assert time.monotonic() < deadline, f"{len(rows)} of {len(ids)} rows arrived"
-        time.sleep(0.05)
+    keys = list(map(UUID, ids))
+    wait_for(
+        lambda: Prediction.objects.by_id(*keys).count() == len(keys),
+        lambda: f"{Prediction.objects.by_id(*keys).count()} of {len(keys)} rows arrived",
+    )
+    return {str(row.pk): row for row in Prediction.objects.by_id(*keys)}
 
 
 @pytest.fixture(autouse=True)

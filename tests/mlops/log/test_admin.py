@@ -13,6 +13,7 @@ from accounts.models import AuditEvent
 from mlops.log.privacy import text_seal
 from mlops.models import DriftEvent, DriftHour, ModelVersion, Prediction
 from tests.mlops.log.conftest import rows_of
+from tests.waiting import PATIENCE
 
 LIST = "/admin/mlops/prediction/"
 
@@ -21,7 +22,7 @@ LIST = "/admin/mlops/prediction/"
 def browser(server, owner):
     session = Client()
     session.force_login(owner.user, backend="django.contrib.auth.backends.ModelBackend")
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         client.cookies.update({name: each.value for name, each in session.cookies.items()})
         yield client
 

@@ -18,12 +18,14 @@ from mlops.log.archive import month_archive
 from mlops.log.privacy import subject_hash, text_hash, text_open
 from mlops.models import LogArchive, LogExport, Prediction
 from tests.mlops.log.conftest import rows_of
+from tests.waiting import PATIENCE, clear_of_midnight
 
 PLANTED = "The walrus left the harbour at midnight with my sister Wilhelmina"
 
 
 @pytest.fixture
-def files(settings, tmp_path, server):
+def files(settings, tmp_path, server, monkeypatch):
+    monkeypatch.setattr("mlops.log.erasure.SPOOL_SECONDS", PATIENCE)
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.LOG_SPOOL_DIR = server.data_dir / "spool"
     yield tmp_path / "files"
@@ -33,6 +35,7 @@ def files(settings, tmp_path, server):
 @pytest.fixture
 def planted(newcomer, files) -> list[Prediction]:
     """Two rows of a subject with their texts kept, one of another, all archived, too."""
+    clear_of_midnight()
     fields = Tier.objects.filter(pk="standard").values().get() | {
         "name": f"kept-{uuid.uuid4().hex[:8]}",
         "text_logging": "full",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +14,8 @@ import pytest
 from accounts.models import AuditEvent
 from mlops.log.privacy import text_seal
 from mlops.models import LogExport, Prediction
-from tests.mlops.log.conftest import SECONDS, rows_of
+from tests.mlops.log.conftest import rows_of
+from tests.waiting import wait_for
 
 LIST = "/api/v1/predictions/"
 TEXTS = ["Thank you so much", "I am furious about this", "The meeting is at nine", "I love it"]
@@ -123,10 +123,7 @@ def test_an_export_is_made_in_the_background(newcomer, asked, kind):
     response = newcomer.client.post(f"{LIST}exports/", json={"format": kind, "label": "gratitude"})
     assert response.status_code == 202, response.text
     path = f"{LIST}exports/{response.json()['id']}/"
-    deadline = time.monotonic() + SECONDS
-    while newcomer.client.get(path).json()["status"] not in {"done", "failed"}:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: newcomer.client.get(path).json()["status"] in {"done", "failed"})
     body = newcomer.client.get(path).json()
     assert (body["status"], body["rows"], body["error"]) == ("done", 1, "")
     file = newcomer.client.get(f"{path}file/")

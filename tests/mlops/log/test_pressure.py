@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -11,9 +10,9 @@ import pytest
 from accounts.models import User
 from mlops.log.spool import Spool
 from tests.conftest import Actor, Server, actor, server_environment, server_start, server_stop
+from tests.waiting import wait_for
 
 LIMIT = 1_000_000
-SECONDS = 30
 EXPORTS = "/api/v1/predictions/exports/"
 
 
@@ -43,13 +42,15 @@ def neighbour(small) -> Iterator[Spool]:
 
 def asked_until(caller: Actor, *statuses: int) -> httpx.Response:
     """The first answer to a wish for an export that has one of *statuses*."""
-    deadline = time.monotonic() + SECONDS
-    while True:
+    answers: list[httpx.Response] = []
+
+    def told() -> bool:
         assert caller.analyze(texts=["One", "Two", "Three"]).status_code == 200
-        response = caller.client.post(EXPORTS, json={})
-        if response.status_code in statuses:
-            return response
-        assert time.monotonic() < deadline, response.text
+        answers.append(caller.client.post(EXPORTS, json={}))
+        return answers[-1].status_code in statuses
+
+    wait_for(told, lambda: answers[-1].text)
+    return answers[-1]
 
 
 def test_it_works(caller, neighbour):

@@ -9,8 +9,14 @@ import pytest
 
 from mlops.models import UsageHour
 from tests.mlops.log.conftest import rows_of
+from tests.waiting import clear_of_midnight
 
 USAGE = "/api/v1/me/usage/"
+
+
+@pytest.fixture(autouse=True)
+def _one_day() -> None:
+    clear_of_midnight()
 
 
 def hours_add(user_id: uuid.UUID, *days_ago: int) -> None:

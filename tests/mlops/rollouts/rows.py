@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mlops.log.ids import id_time, ids_make
-from mlops.models import Arm, Prediction
+from mlops.models import Arm, Prediction, Rollout
 
 
 def prediction(
@@ -38,3 +38,10 @@ def prediction(
 
 def save(rows: Iterable[Prediction]) -> list[Prediction]:
     return Prediction.objects.bulk_create(rows, batch_size=500)
+
+
+def salted(rollout: Rollout) -> Rollout:
+    """*rollout* with the salt of the tests: who meets which arm is the same in every run."""
+    Rollout.objects.filter(pk=rollout.pk).update(salt="of the tests")
+    rollout.refresh_from_db()
+    return rollout

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 
 import httpx
 import pytest
-from django.db import connection
 
 from mlops.models import ModelJob, Prediction, Rollout
 from mlops.selectors import version_serving
 from mlops.services.versions import version_register
+from tests.waiting import PATIENCE, wait_for
 
 LIST = "/admin/mlops/rollout/"
 
@@ -24,7 +23,7 @@ def _database(django_db_blocker):
 
 @pytest.fixture(scope="module")
 def browser(server, owner):
-    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=30) as client:
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=PATIENCE) as client:
         client.get("/admin/login/")
         post(
             client,
@@ -107,12 +106,12 @@ def test_a_replay_is_asked_for_on_the_page_of_a_version(browser, member):
     page = post(browser, url, hours="0.01")
     assert "/admin/mlops/modeljob/" in str(page.url)
     job = ModelJob.objects.get(kind="replay", version=version)
-    deadline = time.monotonic() + 60
-    while job.status in ("queued", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-        connection.close()
+
+    def is_done() -> bool:
         job.refresh_from_db()
+        return job.is_done
+
+    wait_for(is_done)
     # Texts are not kept by default, and it says so.
     assert (job.status, job.error_code) == ("failed", "nothing_to_replay")
     assert "TEXT_LOGGING" in job.error

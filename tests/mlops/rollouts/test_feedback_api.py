@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from mlops.log.ids import ids_make
 from mlops.models import Feedback, Prediction
 from mlops.rollouts.constants import FEEDBACK_DAYS
+from tests.waiting import wait_for
 
 URL = "/api/v1/feedback/"
 
@@ -27,11 +26,7 @@ def predicted(actor, text: str = "Thank you so much", **body) -> str:
     """The id of a prediction that is in the log."""
     answer = actor.analyze(text=text, **body).json()
     key = UUID(answer["results"][0]["id"])
-    deadline = time.monotonic() + 60
-    while not Prediction.objects.by_id(key).exists():
-        assert time.monotonic() < deadline
-        connection.close()
-        time.sleep(0.05)
+    wait_for(Prediction.objects.by_id(key).all().exists)
     return str(key)
 
 

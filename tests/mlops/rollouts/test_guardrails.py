@@ -139,9 +139,9 @@ def test_a_ramp_goes_on_when_its_time_is_up(started):
 
 
 def test_a_ramp_waits_for_its_time_its_arms_and_a_sound_split(started):
-    rollout = started(minutes=9, schedule=SCHEDULE)
+    rollout = started(minutes=5, schedule=SCHEDULE)
     for name in ("champion", "challenger"):
-        serve(rollout, name, 1, at=timezone.now() - timedelta(minutes=8))
+        serve(rollout, name, 1, at=timezone.now() - timedelta(minutes=4))
     serve(rollout, "champion", 600)
     serve(rollout, "challenger", 60)
     assert guardrails_evaluate() == []  # its time is not up

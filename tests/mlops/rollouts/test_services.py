@@ -29,6 +29,7 @@ from mlops.rollouts.services import (
 from mlops.rollouts.validation import ArmSpec
 from mlops.routing.table import Caller
 from mlops.selectors import version_serving
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 SUBJECTS = [str(number) for number in range(2_000)]
@@ -124,7 +125,7 @@ def test_the_webhook_is_told(make, settings, django_capture_on_commit_callbacks)
             reason="too slow",
             detail={"guardrail": "latency"},
         )
-    assert arrived.wait(10)
+    assert arrived.wait(PATIENCE)
     server.server_close()
     assert (got[0]["rollout"], got[0]["arm"], got[0]["reason"]) == (
         "better",

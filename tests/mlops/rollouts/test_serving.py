@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
 import pytest
-from django.db import connection
 
 from accounts.models import ApiKey, User
 from accounts.services import api_key_create
@@ -25,8 +23,8 @@ from mlops.rollouts.services import (
 from mlops.rollouts.validation import ArmSpec, RolloutSpec
 from mlops.selectors import version_serving
 from mlops.services.versions import version_register
-
-SECONDS = 60
+from tests.mlops.rollouts.rows import salted
+from tests.waiting import PATIENCE, wait_for
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,13 @@ class Rolled:
 def caller(server, django_db_blocker):
     """Somebody of their own, so that no other test is routed."""
     with django_db_blocker.unblock():
-        user = User.objects.create_user("rolled@example.org", tier_id="internal")
+        # The same subjects in the same arms in every run.
+        user = User.objects.create_user(
+            "rolled@example.org", tier_id="internal", id=UUID(int=2**122 + 1)
+        )
         row, key = api_key_create(user=user, name="rolled")
         headers = {"X-API-Key": key}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=server.url, headers=headers, timeout=PATIENCE) as client:
             yield Rolled(client, row)
 
 
@@ -60,7 +61,7 @@ def rollout(caller, second_folder):
         ArmSpec("shadow", challenger, 1.0, mode="shadow"),
     ]
     spec = RolloutSpec(name="served", arms=arms, scopes=[f"key:{caller.row.lookup_id}"])
-    running = rollout_start(rollout=rollout_create(spec=spec))
+    running = rollout_start(rollout=salted(rollout_create(spec=spec)))
     wait_for(lambda: len({digest(caller, f"warm-{n}") for n in range(20)}) == 2)
     yield running
     rollout_conclude(rollout=running)
@@ -80,14 +81,6 @@ def logged(answer: dict) -> Prediction:
     key = UUID(answer["results"][0]["id"])
     wait_for(lambda: Prediction.objects.by_id(key).exists())
     return Prediction.objects.by_id(key).get()
-
-
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        connection.close()  # another process writes
-        time.sleep(0.05)
 
 
 def test_it_works(caller, rollout):
@@ -161,6 +154,7 @@ def test_naming_a_version_needs_the_scope(server, caller, rollout):
         f"{server.url}/api/v1/emotions/analyze",
         json={"text": "x", "model": "valence-minilm"},
         headers={"X-API-Key": key},
+        timeout=PATIENCE,
     )
     assert response.status_code == 403
     assert response.json()["errors"][0]["code"] == "scope_missing"
@@ -173,7 +167,7 @@ def test_a_key_may_be_pinned(server, caller, rollout, owner):
     pin = f"/api/v1/keys/{row.lookup_id}/pin/"
     assert owner.client.post(pin, json={"model": "nothing:9"}).status_code == 400
     assert owner.client.post(pin, json={"model": pinned}).json() == {"model": pinned}
-    with httpx.Client(base_url=server.url, headers={"X-API-Key": key}) as client:
+    with httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=PATIENCE) as client:
         body = analyze(Rolled(client, row))
     assert body["meta"]["model"]["digest"] == challenger.digest
     assert logged(body).pinned

@@ -225,6 +225,9 @@ DRIFT_MIN_DOCUMENTS = env.number("DRIFT_MIN_DOCUMENTS", 1_000, minimum=1)
 # --- Rollouts ----------------------------------------------------------------------------------
 # Texts that may wait for shadow arms in each process; more are dropped and counted.
 SHADOW_QUEUE = env.number("SHADOW_QUEUE", 500, minimum=1)
+# Milliseconds without a text to answer on this host before a shadow computes, so that it is not in
+# the middle of a burst; 0 lets it compute at any time, where there are cores to spare.
+SHADOW_QUIET_MS = env.number("SHADOW_QUIET_MS", 30)
 # Gets a POST when a guardrail stops an arm.
 GUARDRAIL_WEBHOOK = env.secret("GUARDRAIL_WEBHOOK", str)
 

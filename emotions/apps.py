@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
@@ -34,7 +35,11 @@ class EmotionsConfig(AppConfig):
                 tripped=guardrail_tripped,
                 load_failed=load_failed,
                 shadows=ShadowRunner(
-                    capacity=settings.SHADOW_QUEUE, device=settings.INFERENCE_DEVICE
+                    capacity=settings.SHADOW_QUEUE,
+                    device=settings.INFERENCE_DEVICE,
+                    # Of this host: others may share the disk, but neither memory nor clock.
+                    folder=settings.DATA_DIR / "shadow" / socket.gethostname(),
+                    quiet=settings.SHADOW_QUIET_MS / 1000,
                 ),
                 runtime=runtime_options(),
                 queue_capacity=settings.INFERENCE_QUEUE,

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from emotions.answering import Answer, Route, TextResult, Timings, texts_answer
 from emotions.engine_config import EngineConfig, nothing_pinned
@@ -128,14 +129,6 @@ class Engine:
             DeadlineExceededError: if the answer takes longer than the configured deadline.
         """
         config = self._configured()
-        if config.shadows and config.shadows.running:
-            with config.shadows.held():
-                return self._routed(config, texts, caller, model)
-        return self._routed(config, texts, caller, model)
-
-    def _routed(
-        self, config: EngineConfig, texts: Sequence[str], caller: Caller | None, model: str
-    ) -> Answer:
         route = self._pinned(model) if model else self._ready().route(caller)
         try:
             return self._guarded(config, route, texts)
@@ -145,6 +138,11 @@ class Engine:
             if again.loaded is route.loaded:
                 raise
             return self._guarded(config, again, texts)
+
+    def live(self) -> AbstractContextManager[None]:
+        """While somebody is answered: no shadow computes on this host meanwhile."""
+        runner = self._config.shadows if self._config else None
+        return runner.held() if runner else nullcontext()
 
     def shadow(self, answer: Answer, caller: LogCaller, texts: Sequence[str]) -> None:
         """Show the same texts to the shadow arms that sample this request; later, if at all."""

@@ -2,7 +2,7 @@
 
 A live answer never waits for one. Its texts go into a bounded queue with a single append; what
 does not fit is dropped and counted. Each shadow version runs in a process of its own at the lowest
-priority, and is stopped while a live text is in the model.
+priority, one text at a time, and only while the host answers nobody.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emotions.gate import Gate
 from mlops.api import (
     Caller,
     Document,
@@ -28,6 +29,8 @@ from mlops.api import (
     Stages,
     predictions_record,
     shadow_count,
+    shadow_pauses,
+    shadow_waiting,
 )
 from mlops.inference.child import Child, ChildAnswer, ChildError, ChildTextError
 from mlops.inference.manifest import manifest_read
@@ -35,10 +38,6 @@ from mlops.routing.labels import LabelMap
 from mlops.routing.table import ArmRoute, RoutingTable, Serving
 
 logger = logging.getLogger(__name__)
-# The answer has left by then.
-DELAY_SECONDS = 0.05
-# An answer is being written, and often the next text is on its way.
-QUIET_SECONDS = 0.005
 # A process that died is started again no sooner.
 RESTART_SECONDS = 30.0
 
@@ -51,16 +50,24 @@ class ShadowJob:
     arm: ArmRoute
     caller: Caller
     texts: tuple[str, ...]
-    offered: float
 
 
 class ShadowRunner:
-    """The bounded queue, and the thread that feeds the processes."""
+    """The bounded queue, and the thread that feeds the processes.
+
+    *folder* and *quiet* are those of the ``Gate``.
+    """
 
     def __init__(
-        self, *, capacity: int, device: str, start: Callable[[Serving], Child] | None = None
+        self,
+        *,
+        capacity: int,
+        device: str,
+        folder: Path,
+        quiet: float,
+        start: Callable[[Serving], Child] | None = None,
     ) -> None:
-        self._capacity, self._device = capacity, device
+        self._capacity, self._folder, self._quiet = capacity, folder, quiet
         self._start = start or (lambda serving: Child(serving.folder, device))
         self._jobs: deque[ShadowJob] = deque()
         self._waiting = 0
@@ -68,36 +75,15 @@ class ShadowRunner:
         self._children: dict[str, Child] = {}
         self._died: dict[str, float] = {}
         self._condition = threading.Condition()
+        self._gate: Gate | None = None
+        self._over: threading.Event | None = None
         self._thread: threading.Thread | None = None
-        self._holding = threading.Lock()
-        self._live = 0
-        self._paused, self._quiet_since = False, 0.0
         self.dropped = 0
 
-    @property
-    def running(self) -> bool:
-        """Whether there is a process that live answers should not meet."""
-        return bool(self._children)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nothing is computed for a shadow meanwhile, not even on an idle core.
-
-        Priority alone is not enough: cores share their caches and their way to memory, and a
-        large model beside a small one made the small one's answers take twice as long.
-        """
-        with self._holding:
-            self._live += 1
-            if not self._paused:
-                self._paused = True
-                for child in tuple(self._children.values()):
-                    child.pause()
-        try:
-            yield
-        finally:
-            with self._holding:
-                self._live -= 1
-                self._quiet_since = time.monotonic()
+    def held(self) -> AbstractContextManager[None]:
+        """While a request is answered: no shadow computes on this host meanwhile."""
+        gate = self._gate
+        return gate.held() if gate else nullcontext()
 
     def follow(self, table: RoutingTable) -> None:
         """Run what the shadow arms of *table* need, and end what they do not."""
@@ -109,8 +95,13 @@ class ShadowRunner:
             self._wanted = wanted
             self._condition.notify()
             if self._thread is None:
+                # Made here, not before: it belongs to a process, and this one will fork no more.
+                self._gate, self._over = Gate(self._folder, self._quiet), threading.Event()
                 self._thread = threading.Thread(
-                    target=self._run, name="valence-shadow", daemon=True
+                    target=self._run,
+                    args=(self._gate, self._over),
+                    name="valence-shadow",
+                    daemon=True,
                 )
                 self._thread.start()
 
@@ -123,74 +114,95 @@ class ShadowRunner:
                 self._waiting += len(job.texts)
                 self._condition.notify()
                 return True
-        self._drop(job)
+        self._drop(len(job.texts))
         return False
 
     def stop(self) -> None:
         """Drop what waits and end the processes."""
         with self._condition:
             self._wanted, thread, self._thread = {}, self._thread, None
+            self._gate, over, self._over = None, self._over, None
             self._jobs.clear()
             self._waiting = 0
+            if over:
+                over.set()
             self._condition.notify()
         if thread:
             thread.join(5)
 
-    def _run(self) -> None:
-        me = threading.current_thread()
+    def _run(self, gate: Gate, over: threading.Event) -> None:
         while True:
             with self._condition:
-                while not self._jobs and self._thread is me and not self._stale():
+                while not self._jobs and not over.is_set() and not self._stale():
+                    shadow_waiting(0)
                     self._condition.wait()
                 job = self._jobs.popleft() if self._jobs else None
-                self._waiting -= len(job.texts) if job else 0
-                stale, over = self._stale(), self._thread is not me
-            for digest in list(self._children) if over else stale:
+                stale = list(self._children) if over.is_set() else self._stale()
+            for digest in stale:
                 self._children.pop(digest).close()
-            if over:
+            if over.is_set():
+                gate.close()
                 return
             if job:
-                self._answer(job)
-
-    def _go_on_if_quiet(self) -> None:
-        """Let the processes compute again when no live text came for a moment."""
-        with self._holding:
-            quiet = time.monotonic() - self._quiet_since > QUIET_SECONDS
-            if self._paused and not self._live and quiet:
-                self._paused = False
-                for child in tuple(self._children.values()):
-                    child.go_on()
+                self._answer(gate, over, job)
 
     def _stale(self) -> list[str]:
         return [digest for digest in self._children if digest not in self._wanted]
 
-    def _answer(self, job: ShadowJob) -> None:
-        time.sleep(max(0.0, job.offered + DELAY_SECONDS - time.monotonic()))
-        child = self._child(job.arm.serving)
-        if child is None:
-            self._drop(job)
-            return
+    def _answer(self, gate: Gate, over: threading.Event, job: ShadowJob) -> None:
+        # One at a time: a failure is that of one text, and no batch is in the way of a live text.
+        remaining = len(job.texts)
         try:
-            # One at a time: a failure is that of one text, and no batch holds up the next job.
             for text in job.texts:
-                self._record(job, text, _one(child, text, self._go_on_if_quiet))
-        except ChildError as error:
-            digest = job.arm.serving.digest
-            self._children.pop(digest, None)
-            self._died[digest] = time.monotonic()
-            logger.warning("the process of shadow arm %s ended: %s", job.arm.name, error)
-            self._drop(job)
+                shadow_waiting(self._waiting)
+                answer = self._pass(gate, over, job.arm, text)
+                if answer is None:
+                    break
+                self._record(job, text, answer)
+                remaining -= 1
         except Exception:
             logger.exception("a shadow answer was lost")
-            self._drop(job)
+        with self._condition:
+            self._waiting = max(0, self._waiting - len(job.texts))
+        if remaining:
+            self._drop(remaining)
 
-    def _child(self, serving: Serving) -> Child | None:
+    def _pass(
+        self, gate: Gate, over: threading.Event, arm: ArmRoute, text: str
+    ) -> ChildAnswer | ChildTextError | None:
+        """The shadow's answer; None if there is none to be had."""
+
+        def left() -> bool:
+            return over.is_set() or arm.serving.digest not in self._wanted
+
+        if self._died_lately(arm.serving):
+            return None
+        with gate.turn(left) as granted:
+            if not granted:
+                return None
+            child, before = self._child(arm.serving), gate.pauses
+            try:
+                with gate.computing(child):
+                    return child.predict([text], partial(_heed, gate, left))
+            except ChildTextError as error:
+                return error
+            except ChildError as error:
+                self._children.pop(arm.serving.digest, None)
+                if not left():
+                    self._died[arm.serving.digest] = time.monotonic()
+                    logger.warning("the process of shadow arm %s ended: %s", arm.name, error)
+                return None
+            finally:
+                shadow_pauses(gate.pauses - before)
+
+    def _died_lately(self, serving: Serving) -> bool:
+        died = self._died.get(serving.digest, -RESTART_SECONDS)
+        return time.monotonic() - died < RESTART_SECONDS
+
+    def _child(self, serving: Serving) -> Child:
         child = self._children.get(serving.digest)
-        if child is None and serving.digest in self._wanted:
-            died = self._died.get(serving.digest, -RESTART_SECONDS)
-            if time.monotonic() - died >= RESTART_SECONDS:
-                child = self._children[serving.digest] = self._start(serving)
-                self._paused = False  # the next live text pauses this one, too
+        if child is None:
+            child = self._children[serving.digest] = self._start(serving)
         return child
 
     def _record(self, job: ShadowJob, text: str, answer: ChildAnswer | ChildTextError) -> None:
@@ -206,18 +218,15 @@ class ShadowRunner:
         predictions_record(request, [_document(job, text, answer)])
         shadow_count("failed" if failed else "answered", 1)
 
-    def _drop(self, job: ShadowJob) -> None:
-        self.dropped += len(job.texts)
-        shadow_count("dropped", len(job.texts))
+    def _drop(self, texts: int) -> None:
+        self.dropped += texts
+        shadow_count("dropped", texts)
 
 
-def _one(
-    child: Child, text: str, while_waiting: Callable[[], None]
-) -> ChildAnswer | ChildTextError:
-    try:
-        return child.predict([text], while_waiting)
-    except ChildTextError as error:
-        return error
+def _heed(gate: Gate, left: Callable[[], bool]) -> None:
+    if left():
+        raise TimeoutError("nobody wants the answer any more")
+    gate.heed()
 
 
 def _document(job: ShadowJob, text: str, answer: ChildAnswer | ChildTextError) -> Document:
@@ -234,8 +243,7 @@ def shadow_jobs(
     *, rollout_id: int, arms: Sequence[ArmRoute], caller: Caller, texts: Sequence[str]
 ) -> list[ShadowJob]:
     """A job for each of *arms*."""
-    now = time.monotonic()
-    return [ShadowJob(rollout_id, arm, caller, tuple(texts), now) for arm in arms]
+    return [ShadowJob(rollout_id, arm, caller, tuple(texts)) for arm in arms]
 
 
 @lru_cache(maxsize=32)

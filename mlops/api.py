@@ -8,7 +8,7 @@ from mlops.log.recorder import recorder as _recorder
 from mlops.log.records import PLAIN, Caller, Document, Exposure, Stages
 from mlops.log.records import Request as PredictionRequest
 from mlops.models import ModelVersion
-from mlops.rollouts.metrics import shadow_count
+from mlops.rollouts.metrics import shadow_count, shadow_pauses, shadow_waiting
 from mlops.rollouts.routing import routing_table as routing_table_current
 from mlops.rollouts.routing import version_pinned
 from mlops.rollouts.services import arm_stop
@@ -40,6 +40,8 @@ __all__ = [
     "routing_table_current",
     "serving_artifact",
     "shadow_count",
+    "shadow_pauses",
+    "shadow_waiting",
     "version_export",
     "version_folder",
     "version_load_failed",

@@ -32,6 +32,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First, so that its clock covers everything else.
     "config.common.metrics.HttpMetricsMiddleware",
+    # No shadow computes from here on until the answer is made.
+    "emotions.middleware.LiveMiddleware",
     "config.common.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Static files from the same process: one command serves the whole product.

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 
+from emotions.engine import Engine
+from emotions.gate import Gate
+from emotions.middleware import LiveMiddleware
+from emotions.quiet import Board
 from emotions.shadow import ShadowRunner, shadow_jobs
 from mlops.inference.child import Child, ChildError
 from mlops.inference.manifest import manifest_read
 from mlops.log.callers import NOBODY
 from mlops.routing.table import ArmRoute, RolloutRoute, RoutingTable, Serving
 from tests.waiting import wait_for
+
+# Of Linux: only what nobody else wants.
+SCHED_IDLE = 5
 
 
 @pytest.fixture(scope="module")
@@ -36,31 +52,85 @@ def test_it_works(child, classifier):
     assert answer.milliseconds > 0
 
 
-def test_a_child_runs_at_the_lowest_priority(child):
+def test_a_child_runs_at_the_lowest_priority_from_its_start(child, tmp_path):
     child.predict(["a text"])
-    stat = Path(f"/proc/{child._process.pid}/stat").read_text()
-    fields = stat.rsplit(")", 1)[1].split()
-    assert int(fields[16]) == 19  # nice
-    assert int(fields[38]) == 5  # SCHED_IDLE
-    # Linux may share the processor among sessions first: then only one of our own session yields.
-    assert os.getsid(child._process.pid) == os.getsid(0)
+    made = Child(tmp_path, "cpu")
+    priorities = [_priority(made), *(_priority(child, each.name) for each in _threads(child))]
+    shared = Path(f"/proc/{made._process.pid}/autogroup")
+    session, group = os.getsid(made._process.pid), shared.read_text() if shared.exists() else ""
+    made.close()
+    assert set(priorities) == {(19, SCHED_IDLE)}
+    # Linux may share the processor among sessions first: in ours its time would be taken from us.
+    assert session == made._process.pid
+    assert not group or group.split()[-1] == "10"
 
 
-def test_a_child_is_stopped_while_a_live_text_is_in_the_model(serving):
-    runner = ShadowRunner(capacity=3, device="cpu")
-    child = runner._children[serving.digest] = Child(serving.folder, "cpu")
+def test_a_child_ends_with_its_parent_even_if_it_is_paused(serving):
+    program = (
+        "import sys; from pathlib import Path; from mlops.inference.child import Child\n"
+        "child = Child(Path(sys.argv[1]), 'cpu'); child.predict(['a text']); child.pause()\n"
+        "print(child._process.pid, flush=True); sys.stdin.read()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(serving.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    number = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    wait_for(lambda: not Path(f"/proc/{number}/cmdline").exists() or _ended(number))
+
+
+def _ended(number: int) -> bool:
+    """Also where nobody collects it."""
+    return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_a_child_computes_in_one_thread_and_nothing_spins_beside_it(child):
     child.predict(["a text"])
-    stat = Path(f"/proc/{child._process.pid}/stat")
+    before = {thread.name: _computed(thread) for thread in _threads(child)}
+    for number in range(20):
+        child.predict([f"text {number} of twenty that are shown one after the other"])
+    worked = {thread.name: _computed(thread) - before[thread.name] for thread in _threads(child)}
+    assert worked[str(child._process.pid)] > 0.9 * sum(worked.values())
 
-    def state() -> str:
-        return stat.read_text().rsplit(")", 1)[1].split()[0]
 
-    with runner.held(), runner.held():
-        wait_for(lambda: state() == "T")
-    assert state() == "T"
-    child.predict(["it goes on"], runner._go_on_if_quiet)
-    assert state() != "T"
-    child.close()
+def _threads(child) -> list[Path]:
+    return list(Path(f"/proc/{child._process.pid}/task").iterdir())
+
+
+def _computed(thread: Path) -> int:
+    """Nanoseconds on a processor."""
+    return int((thread / "schedstat").read_text().split()[0])
+
+
+def _stat(child, thread: str = "") -> list[str]:
+    pid = child._process.pid
+    text = Path(f"/proc/{pid}/task/{thread or pid}/stat").read_text()
+    return text.rsplit(")", 1)[1].split()
+
+
+def _priority(child, thread: str = "") -> tuple[int, int]:
+    """Nice value and scheduling policy."""
+    fields = _stat(child, thread)
+    return int(fields[16]), int(fields[38])
+
+
+def test_time_in_which_a_child_is_paused_does_not_count(child, monkeypatch):
+    child.predict(["the first answer may take its time"])
+    clock = [0.0]
+    # The child's parent's end only: others in this process go by the real one.
+    monkeypatch.setattr("mlops.inference.child.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    child.pause()
+
+    def an_hour_later() -> None:
+        clock[0] += 3600
+        if clock[0] > 10_000:
+            child.go_on()
+            monkeypatch.undo()
+
+    assert child.predict(["a text"], an_hour_later).windows == [1]
 
 
 def test_a_child_that_cannot_load_is_an_error_not_a_wait(tmp_path):
@@ -69,13 +139,42 @@ def test_a_child_that_cannot_load_is_an_error_not_a_wait(tmp_path):
         broken.predict(["a text"])
 
 
-def test_a_child_that_hangs_is_ended(serving):
-    slow = Child(serving.folder, "cpu", seconds=0.0)
-    slow.predict(["the first answer may take its time"])
-    slow.pause()
+def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlops.inference.child.FIRST_SECONDS", 0.0)
+    hanging = Child(tmp_path, "cpu")
+    os.kill(hanging._process.pid, signal.SIGSTOP)
     with pytest.raises(ChildError, match="no answer in time"):
-        slow.predict(["the second may not"])
-    assert slow._process.poll() is not None
+        hanging.predict(["a text"])
+    assert hanging._process.poll() is not None
+
+
+@pytest.fixture
+def make_gate(tmp_path):
+    """Gates of one host, as if each were in a process of its own."""
+    made = []
+
+    def make(quiet: float = 0.05) -> Gate:
+        made.append(Gate(tmp_path, quiet))
+        return made[-1]
+
+    yield make
+    for gate in made:
+        gate.close()
+
+
+@pytest.fixture
+def make_runner(tmp_path):
+    """Runners of one host, as if each were in a process of its own."""
+    made = []
+
+    def make(**options) -> ShadowRunner:
+        defaults = {"capacity": 3, "device": "cpu", "folder": tmp_path, "quiet": 0.05}
+        made.append(ShadowRunner(**{**defaults, **options}))
+        return made[-1]
+
+    yield make
+    for runner in made:
+        runner.stop()
 
 
 @pytest.fixture
@@ -92,21 +191,21 @@ def jobs(table, texts):
     )
 
 
-def test_what_does_not_fit_is_dropped_and_counted_by_who_offers_it(table):
-    runner = ShadowRunner(capacity=3, device="cpu", start=lambda _: pytest.fail("never asked"))
+def test_what_does_not_fit_is_dropped_and_counted_by_who_offers_it(table, make_runner):
+    runner = make_runner(start=lambda _: pytest.fail("never asked"))
     runner._wanted = {table.production.digest: table.production}
     offered = [runner.offer(job) for _ in range(5) for job in jobs(table, ["one text"])]
     assert offered == [True, True, True, False, False]
     assert runner.dropped == 2
 
 
-def test_a_text_for_an_arm_that_left_is_dropped(table):
-    runner = ShadowRunner(capacity=3, device="cpu")
+def test_a_text_for_an_arm_that_left_is_dropped(table, make_runner):
+    runner = make_runner()
     assert not runner.offer(jobs(table, ["late"])[0])
     assert runner.dropped == 1
 
 
-def test_a_process_that_dies_costs_its_texts_only(table):
+def test_a_process_that_dies_costs_its_texts_only(table, make_runner):
     class Dead(Child):
         def __init__(self):
             pass
@@ -114,12 +213,163 @@ def test_a_process_that_dies_costs_its_texts_only(table):
         def predict(self, texts, while_waiting=None):
             raise ChildError("killed")
 
+        def go_on(self):
+            pass
+
         def close(self):
             pass
 
-    runner = ShadowRunner(capacity=10, device="cpu", start=lambda _: Dead())
+    runner = make_runner(start=lambda _: Dead())
     runner.follow(table)
     for text in ("one", "two"):
         runner.offer(jobs(table, [text])[0])
     wait_for(lambda: runner.dropped == 2)
+
+
+def never() -> bool:
+    return False
+
+
+def test_a_pass_begins_only_after_the_host_was_quiet_for_a_while(child, make_gate):
+    """Whichever of its processes the live texts came to."""
+    gate, sibling = make_gate(), make_gate()
+    for live in (gate, sibling, gate):
+        with live.held():
+            assert gate._board.quiet() == 0.0
+        with gate.turn(never) as granted, gate.computing(child):
+            assert granted
+            assert gate._board.quiet() >= 0.05
+            child.predict(["a text"], gate.heed)
+    assert gate.pauses == 0
+
+
+def test_a_pass_is_stopped_from_when_somebody_is_answered_until_it_is_quiet_again(child, make_gate):
+    gate, sibling = make_gate(), make_gate()
+    child.predict(["a text"])
+
+    def stopped() -> bool:
+        return _stat(child)[0] == "T"
+
+    with gate.computing(child):
+        with gate.held(), gate.held():
+            wait_for(stopped)
+        # The answer is made, the next text may be on its way: not yet.
+        assert stopped()
+        child.predict(["it goes on"], gate.heed)
+        assert not stopped()
+        with sibling.held():
+            gate.heed()
+            wait_for(stopped)
+        child.predict(["it goes on"], gate.heed)
+        with gate.held():
+            pass
+    wait_for(lambda: not stopped())
+    assert gate.pauses == 3
+
+
+def test_a_pass_that_begins_while_somebody_is_answered_begins_stopped(child, make_gate):
+    gate = make_gate()
+    with gate.held(), gate.computing(child):
+        wait_for(lambda: _stat(child)[0] == "T")
+    wait_for(lambda: _stat(child)[0] != "T")
+
+
+def test_one_pass_runs_at_a_time_on_a_host(make_gate):
+    first, second = make_gate(0.01), make_gate(0.01)
+    order, begun = [], threading.Event()
+
+    def other_process() -> None:
+        begun.set()
+        with second.turn(never) as granted:
+            order.append(("second", granted))
+
+    with first.turn(never) as granted:
+        assert granted
+        thread = threading.Thread(target=other_process)
+        thread.start()
+        begun.wait()
+        assert not second._board.lock()
+        order.append(("first", granted))
+    thread.join()
+    assert order == [("first", True), ("second", True)]
+
+
+def test_without_a_quiet_time_passes_run_at_any_time(child, make_gate):
+    first, second = make_gate(0.0), make_gate(0.0)
+    with first.held(), first.turn(never) as one, second.turn(never) as other:
+        assert one
+        assert other
+        with first.computing(child):
+            child.predict(["a text"], first.heed)
+    assert first.pauses == 0
+
+
+def test_whoever_ends_no_longer_waits_for_quiet(make_gate):
+    gate = make_gate(3600.0)
+    with gate.turn(lambda: True) as granted:
+        assert not granted
+
+
+def test_a_process_that_was_killed_in_the_middle_of_an_answer_is_forgotten(tmp_path):
+    board = Board(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; from emotions.gate import Gate\n"
+        "with Gate(Path(sys.argv[1]), 0.05).held(): print('held', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"held\n"
+    assert board.quiet() == 0.0
+    process.kill()
+    process.communicate()
+    wait_for(lambda: board.quiet() > 0.0)
+    assert len(list(tmp_path.glob("live-*"))) == 1
+    board.close()
+
+
+def test_a_request_of_the_api_is_live_from_its_arrival_to_its_answer(
+    table, make_runner, engine_config, monkeypatch
+):
+    runner = make_runner()
+    runner.follow(table)
+    serving_engine = Engine()
+    serving_engine.configure(replace(engine_config, shadows=runner))
+    monkeypatch.setattr("emotions.middleware.engine", serving_engine)
+    board = runner._gate._board
+    quiets = []
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        quiets.append(board.quiet())
+        return HttpResponse()
+
+    request = RequestFactory().post("/api/v1/emotions/analyze")
+    LiveMiddleware(answer)(request)
+    assert quiets == [0.0]
+    assert board.quiet() > 0.0
+    # Only the clock of all requests comes before it.
+    assert settings.MIDDLEWARE.index("emotions.middleware.LiveMiddleware") == 1
+
+
+def test_stopping_ends_a_pass_that_waits_for_quiet(table, make_runner):
+    runner = make_runner(quiet=3600.0)
+    runner.follow(table)
+    runner.offer(jobs(table, ["never shown"])[0])
+    thread = runner._thread
     runner.stop()
+    wait_for(lambda: not thread.is_alive())
+
+
+def test_an_arm_that_leaves_ends_its_process_though_it_never_was_quiet(table, make_runner, serving):
+    """Nor does it count as one that died: the arm may come back at once."""
+    runner = make_runner(start=lambda serving: Child(serving.folder, "cpu"), quiet=0.01)
+    runner.follow(table)
+    runner.offer(jobs(table, ["the first text loads the model"])[0])
+    wait_for(lambda: serving.digest in runner._children)
+    with runner.held():
+        runner.follow(RoutingTable(serving))
+        wait_for(lambda: not runner._children)
+    wait_for(lambda: runner.dropped == 1)
+    assert not runner._died

@@ -36,12 +36,12 @@ def key_make(*scopes: str) -> str:
     return manage("create_api_key", EMAIL, "--name", "soak", *granted)
 
 
-def server_start(port: int, workers: int = 2) -> subprocess.Popen[bytes]:
+def server_start(port: int, workers: int = 2, *, worker: bool = False) -> subprocess.Popen[bytes]:
     log = Path(os.environ["DATA_DIR"]) / "soak-server.log"
     process = subprocess.Popen(
         [
-            *(sys.executable, "manage.py", "serve", "--no-worker"),
-            *("--port", str(port), "--workers", str(workers)),
+            *(sys.executable, "manage.py", "serve", "--port", str(port)),
+            *("--workers", str(workers), *(() if worker else ("--no-worker",))),
         ],
         stdout=log.open("ab"),
         stderr=subprocess.STDOUT,
@@ -58,13 +58,12 @@ def server_start(port: int, workers: int = 2) -> subprocess.Popen[bytes]:
 
 
 def family(pid: int) -> list[int]:
-    """*pid* and every process below it."""
-    found, queue = [pid], [pid]
-    while queue:
-        listed = Path(f"/proc/{queue[0]}/task/{queue.pop(0)}/children")
-        for child in map(int, listed.read_text().split()):
-            found.append(child)
-            queue.append(child)
+    """*pid* and every process below it, whichever thread started it."""
+    found = [pid]
+    for each in found:
+        with suppress(FileNotFoundError):  # it ended meanwhile
+            for task in Path(f"/proc/{each}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
     return found
 
 

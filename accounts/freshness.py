@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from django.db import DatabaseError
-from rest_framework import status
-from rest_framework.exceptions import APIException
+
+from config.common.errors import DatabaseUnavailableError
 
 V = TypeVar("V")
 
@@ -24,13 +24,10 @@ OUTAGE_SECONDS = 300.0
 MAX_ENTRIES = 10_000
 
 
-class StoreUnavailableError(APIException):
+class StoreUnavailableError(DatabaseUnavailableError):
     """The database does not answer and nothing is known of this caller."""
 
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = "database_unavailable"
     default_detail = "Who is asking cannot be looked up at the moment; try again shortly."
-    wait = 2
 
 
 @dataclass(slots=True)

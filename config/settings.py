@@ -145,6 +145,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- API ---------------------------------------------------------------------------------------
 REST_FRAMEWORK = api.REST_FRAMEWORK
+DRF_STANDARDIZED_ERRORS = api.DRF_STANDARDIZED_ERRORS
 SPECTACULAR_SETTINGS = api.SPECTACULAR_SETTINGS
 
 # --- Inference ---------------------------------------------------------------------------------

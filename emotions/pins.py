@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from django.db import DatabaseError
+
 from mlops.inference.errors import NotReadyError
 from mlops.routing.table import Serving
 
@@ -50,7 +52,13 @@ class Pins:
         known = self._names.get(name)
         if known and known[0] > now:
             return known[1]
-        serving = self._resolve(name)
+        try:
+            serving = self._resolve(name)
+        except DatabaseError:
+            # Whoever could have moved the name would have needed the database as well.
+            if known is None:
+                raise
+            serving = known[1]
         with self._lock:
             if len(self._names) >= MAX_NAMES:
                 self._names.clear()

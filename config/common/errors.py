@@ -7,8 +7,20 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
+from rest_framework import status
+from rest_framework.exceptions import APIException
 
 API_PREFIX = "/api/"
+
+
+class DatabaseUnavailableError(APIException):
+    """What was asked for is in the database, and that does not answer."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "database_unavailable"
+    default_detail = "The database does not answer at the moment; try again shortly."
+    # Becomes Retry-After.
+    wait = 2
 
 
 def error_body(kind: str, code: str, detail: str) -> dict[str, Any]:

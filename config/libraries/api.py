@@ -20,6 +20,9 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "config.common.handler.ApiExceptionHandler",
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Valence",
     "DESCRIPTION": "Emotion intelligence for text: 28 calibrated emotions, self-hosted.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,8 @@ from mlops.rollouts.services import arm_stop, rollout_ramp
 from mlops.statistics.quantiles import quantile_ratio
 from mlops.statistics.sequential import proportions_compare
 from mlops.statistics.shift import distribution_distance
+
+logger = logging.getLogger(__name__)
 
 # What went wrong an hour ago and is well since then should not stop an arm.
 WINDOW = timedelta(minutes=15)
@@ -42,12 +45,18 @@ def guardrails_evaluate() -> list[str]:
     """
     done = []
     for rollout in Rollout.objects.filter(state=RolloutState.RUNNING):
-        outcomes = recent_outcomes(rollout)
-        stopped = _arms_stop(outcomes)
-        done += stopped
-        if not stopped and ramp_due(rollout):
-            done.append(ramp_advance(rollout))
+        try:
+            done += _evaluated(rollout)
+        except Exception:  # the others are to be guarded all the same
+            logger.exception("the guardrails of rollout %s could not be looked at", rollout)
     return done
+
+
+def _evaluated(rollout: Rollout) -> list[str]:
+    stopped = _arms_stop(recent_outcomes(rollout))
+    if not stopped and ramp_due(rollout):
+        return [ramp_advance(rollout)]
+    return stopped
 
 
 def recent_outcomes(rollout: Rollout) -> list[Outcome]:

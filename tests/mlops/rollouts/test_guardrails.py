@@ -149,3 +149,18 @@ def test_a_ramp_waits_for_its_time_its_arms_and_a_sound_split(started):
     assert guardrails_evaluate() == []  # 60 of 660 is not 1 %
     arm_pause(arm=rollout.arms.get(name="challenger"), reason="by hand")
     assert guardrails_evaluate() == []
+
+
+def test_a_rollout_that_cannot_be_looked_at_leaves_the_others_guarded(started, caplog):
+    before = started(name="before", scopes=["tier:free"])
+    rollout = started(scopes=["tier:standard"])
+    after = started(name="after", scopes=["tier:pro"])
+    for broken in (before, after):
+        broken.arms.filter(champion=True).delete()
+    serve(rollout, "champion", 300)
+    arm = serve(rollout, "challenger", 90)
+    save(prediction(arm, n, error_code="inference_failed") for n in range(10))
+    (done,) = guardrails_evaluate()
+    assert done.startswith("better/challenger stopped")
+    assert "guardrails of rollout before" in caplog.text
+    assert "guardrails of rollout after" in caplog.text

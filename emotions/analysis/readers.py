@@ -71,7 +71,9 @@ def source_of(path: Path, *, format: str | None, column: str | None, header: boo
         raise InputError(
             f"{path}: plain lines have no columns; leave --column out, or use --format"
         )
-    if source.format in ("csv", "tsv") and not header and not (column or "1").isdigit():
+    number = column or "1"
+    placed = number.isdecimal() and int(number) > 0
+    if source.format in ("csv", "tsv") and not header and not placed:
         raise InputError(f"{path}: without a header --column is a number from 1, found {column!r}")
     return source
 
@@ -93,7 +95,8 @@ def rows_read(source: Source) -> Iterator[Row | BadRow]:
 def rows_count(source: Source) -> int:
     """About how many rows there are: lines, for the progress bar only."""
     with source.path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    return max(0, lines - (source.header and source.format in ("csv", "tsv")))
 
 
 def _table(source: Source, file: Any) -> Iterator[Row | BadRow]:

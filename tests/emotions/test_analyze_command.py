@@ -141,6 +141,7 @@ def test_strict_makes_a_skipped_row_a_failure(tmp_path):
         ("a.csv", "id,body\n1,x\n", [], r"a.csv:1: no column 'text'; there are: 'id', 'body'"),
         ("a.csv", "", [], r"a.csv:1: no column 'text'; there are: none"),
         ("a.csv", "x\n", ["--no-header", "--column", "body"], "--column is a number from 1"),
+        ("a.csv", "x,y\n", ["--no-header", "--column", "0"], "--column is a number from 1"),
         ("a.txt", "x\n", ["--column", "body"], "plain lines have no columns"),
         ("a.txt", "x\n", ["--output", "out.xlsx"], "unknown suffix; use one of .csv, .jsonl"),
         ("a.txt", "x\n", ["--output", "nowhere/out.csv"], "the folder nowhere does not exist"),

@@ -31,8 +31,11 @@ def dataset_register(
     again changes nothing.
 
     Raises:
-        DataFormatError: naming file and line, or the other file that has this name.
+        DataFormatError: naming file and line, or the other file that has this name; for a label
+            map that is none.
     """
+    if not _is_label_map(label_map or {}):
+        raise DataFormatError('the label map must look like {"happy": "joy"}')
     names = labels_read(labels) if labels else _labels(file)
     rows = len(dataset_read(file, names))
     digest = blob_save(file)
@@ -78,6 +81,11 @@ class DatasetFile:
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
+
+
+def _is_label_map(value: object) -> bool:
+    """Forms and commands pass on whatever JSON they were given."""
+    return isinstance(value, dict) and all(isinstance(name, str) for name in value.values())
 
 
 def _labels(file: Path) -> list[str]:

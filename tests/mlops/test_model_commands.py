@@ -124,6 +124,14 @@ def test_a_wrong_name_says_what_there_is(arguments, message, status):
     assert failure.value.returncode == status
 
 
+@pytest.mark.parametrize("label_map", ['["joy"]', '{"happy": 1}', '"joy"'])
+def test_a_label_map_that_is_none_is_refused(tmp_path, label_map):
+    data = tmp_path / "data.csv"
+    data.write_text("text,labels\ngood day,happy\n")
+    with pytest.raises(CommandError, match="the label map must look like"):
+        call_command("register_dataset", data, "--label-map", label_map)
+
+
 def test_only_what_serves_can_be_rolled_back_and_only_to_something(registered):
     registered()
     with pytest.raises(CommandError, match="validated, not in production"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +25,12 @@ def source_connect(url: str) -> None:
     """Make the database at *url* known as ``SOURCE``.
 
     Raises:
-        ValueError: if it is no database URL.
+        ValueError: if it is no database URL, or that of a file that is not there.
     """
-    parsed = dict(dj_database_url.parse(url))
+    parsed: dict[str, Any] = {**dj_database_url.parse(url)}
+    # SQLite would make an empty one.
+    if "sqlite" in parsed["ENGINE"] and not Path(parsed["NAME"]).is_file():
+        raise ValueError(f"no such file: {parsed['NAME']}")
     configured = connections.configure_settings({"default": {}, SOURCE: parsed})
     if SOURCE in connections.databases:  # of an earlier call
         connections[SOURCE].close()

@@ -28,7 +28,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="One JSON object a line.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for figures in log_analyse(since=options["since"], until=options["until"]):
+        months = log_analyse(since=options["since"], until=options["until"])
+        if not months:
+            self.stderr.write("no predictions in that time")
+        for figures in months:
             row = figures.as_dict()
             if options["json"]:
                 self.stdout.write(json.dumps(row))

@@ -96,9 +96,15 @@ def test_versions_are_matched_by_digest(source, version_folder_int8: Path, capsy
     connections[SOURCE].close()
 
 
-@pytest.mark.parametrize(("url", "status"), [("nonsense", 2), ("sqlite:////nowhere/x.db", 1)])
-def test_a_wrong_source_is_named(url, status):
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/x.db"])
+def test_a_wrong_source_is_named(url):
     with pytest.raises(CommandError) as error:
         call_command("import_log", url, "--no-progress")
-    assert error.value.returncode == status
+    assert error.value.returncode == 2
     assert url in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(CommandError, match="no such file"):
+        call_command("import_log", f"sqlite:///{tmp_path}/old.sqlite3", "--no-progress")
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,8 @@ import torch
 from mlops.export.exporters import exporter_named, exporter_versions
 from mlops.export.graphs import cpu_flags, graph_finish, quantization_isa
 from mlops.export.options import ExportOptions
-from mlops.export.parity import Texts, parity_measure
+from mlops.export.outliers import CAP
+from mlops.export.parity import Texts, parity_measure, probe_windows
 from mlops.inference.artifact import (
     CONFIG_NAME,
     ONNX_NAME,
@@ -85,7 +86,8 @@ def onnx_export(
             plain = Path(scratch) / ONNX_NAME
             exporter.graph_write(model, plain, options.opset)
             progress(0.5, f"making it {options.precision}")
-            graph_finish(plain, folder / ONNX_NAME, options, model.config)
+            windows = probe_windows(source, parent.max_length)
+            graph_finish(plain, folder / ONNX_NAME, options, model.config, windows)
         child = _child(parent, options, exporter_versions(exporter))
         progress(0.6, "comparing it with its parent")
         report.update(parity_measure(model, source, folder, child, texts or Texts()))
@@ -108,7 +110,7 @@ def _child(parent: Manifest, options: ExportOptions, versions: dict[str, str]) -
     exported = {"parent": parent.digest, **options.as_dict(), "versions": versions}
     if options.precision == "int8":
         # int8 answers differ between processors: which one judged this export matters.
-        exported |= {"isa": quantization_isa(), "cpu_flags": cpu_flags()}
+        exported |= {"isa": quantization_isa(), "cpu_flags": cpu_flags(), "outlier_cap": CAP}
     return replace(
         parent,
         format="onnx",

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlops.export.options import ExportOptions, ExportOptionsError, Optimization
+from mlops.export.outliers import outliers_tame
 
 # What decides how int8 products are computed, and so what an export answers.
 _FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "avx512f", "avx2")
 
 
-def graph_finish(plain: Path, path: Path, options: ExportOptions, config: Any) -> None:
+def graph_finish(
+    plain: Path,
+    path: Path,
+    options: ExportOptions,
+    config: Any,
+    windows: Sequence[Sequence[int]],
+) -> None:
     """Turn the fp32 graph *plain* into what *options* ask for, at *path*.
+
+    *windows* are token ids of texts that show int8 how large its inputs become.
 
     Raises:
         ExportOptionsError: for an architecture whose layers ONNX Runtime cannot fuse.
@@ -23,6 +32,7 @@ def graph_finish(plain: Path, path: Path, options: ExportOptions, config: Any) -
     if options.precision == "int8":
         # Quantised first. The other order stops at type inference (fused nodes of ONNX Runtime's
         # own domain have no types there), and where it works it is not faster.
+        outliers_tame(plain, windows)
         _quantize(plain, path)
         if options.optimize != "none":
             shutil.move(_optimized(path, options.optimize, config), path)

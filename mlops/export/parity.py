@@ -40,6 +40,13 @@ class Texts:
     limit: int = 1000
 
 
+def probe_windows(source: Path, max_length: int) -> list[tuple[int, ...]]:
+    """The probes as the token ids that *source*'s tokeniser makes of them."""
+    texts = dataset_read(PROBES, dataset_labels(PROBES)).texts
+    encoded = TextTokenizer(source, max_length).encode(texts)
+    return [window for text in encoded for window in text.windows]
+
+
 def parity_measure(
     model: PreTrainedModel, source: Path, folder: Path, manifest: Manifest, texts: Texts
 ) -> dict[str, Any]:

@@ -129,6 +129,8 @@ def server_environment(data_dir: Path) -> dict[str, str]:
         "DATA_DIR": str(data_dir),
         "MODELS_DIR": str(settings.MODELS_DIR),
         "SECRET_KEY": settings.SECRET_KEY,
+        # Late answers are the subject of their own tests, with limits of their own.
+        "INFERENCE_DEADLINE": str(PATIENCE),
         # Rows are looked for as soon as they are answered.
         "LOG_COMMIT_SECONDS": "0.05",
     }

@@ -36,6 +36,8 @@ def peer(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "JWT_SIGNING_KEYS": f"0:{(server.data_dir / 'jwt-signing-key').read_text().strip()}",
         "TRUSTED_PROXIES": "1",
         "LOGIN_FAILURE_LIMIT": "3",
+        # Longer than the tests of a slow machine that share a token.
+        "JWT_ACCESS_MINUTES": "120",
         "REGISTRATION": "1",
         "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "EMAIL_FILE_PATH": str(data_dir / "mail"),

@@ -46,7 +46,7 @@ def test_it_works(server, peer, person, connect):
     user = person("operator")
     pair = login(peer, user)
     assert pair["token_type"] == "Bearer"
-    assert pair["expires_in"] == 600
+    assert pair["expires_in"] == 7_200
     me = connect(server, token=pair["access"]).get(ME).json()
     assert me["email"] == user.email
     assert me["credential"]["kind"] == "user"

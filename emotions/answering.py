@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from emotions import metrics
 from emotions.cache import CachedResult, Key, ResultCache
-from mlops.inference.batcher import Batcher, Ticket
+from mlops.inference.batcher import Batcher
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import InferenceError
+from mlops.inference.tickets import Ticket
 from mlops.inference.tokenization import EncodedText, text_normalise
 from mlops.routing.labels import LabelMap
 from mlops.routing.table import ArmRoute, RolloutRoute, Serving

@@ -1,4 +1,4 @@
-"""Engines of a test's own."""
+"""Engines of a test's own, and a process that shadows run in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ import pytest
 from emotions.cache import NoSharedCache, ResultCache
 from emotions.engine import Engine, EngineConfig
 from mlops.inference.backends import RuntimeOptions
+from mlops.inference.child import Child
 from mlops.inference.manifest import manifest_read
 from mlops.routing.table import RoutingTable, Serving
 from tests.waiting import PATIENCE
+
+
+@pytest.fixture(scope="module")
+def serving(version_folder_int8) -> Serving:
+    return Serving(manifest_read(version_folder_int8).digest, version_folder_int8)
+
+
+@pytest.fixture(scope="module")
+def child(serving) -> Iterator[Child]:
+    made = Child(serving.folder, "cpu")
+    yield made
+    made.close()
 
 
 def result_cache(shared=None, size: int = 100) -> ResultCache:

@@ -69,12 +69,12 @@ def test_registering_twice_keeps_one_version(tiny):
 def test_a_repository_of_the_hub_is_taken_at_its_commit(tiny, tmp_path, monkeypatch):
     """Offline, from the hub library's own cache: the layout that a download leaves."""
     commit = "0123456789abcdef" * 2 + "01234567"
-    repository = tmp_path / "hub" / "models--team--tiny-moods"
+    repository = tmp_path / "hub" / "models--team--hub-moods"
     shutil.copytree(tiny, repository / "snapshots" / commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    call_command("register_model", "team/tiny-moods", "--revision", commit)
-    assert version_named("tiny-moods").number == 1
+    call_command("register_model", "team/hub-moods", "--revision", commit)
+    assert version_named("hub-moods").number == 1
     with pytest.raises(CommandError, match="cannot be reached and nothing is cached; download"):
         call_command("register_model", "team/other", "--revision", commit)
 

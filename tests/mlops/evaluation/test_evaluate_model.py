@@ -57,14 +57,14 @@ def test_it_works(evaluate, artifact, tmp_path):
 def test_a_registered_versions_figures_are_kept(evaluate, artifact):
     version = version_register(folder=artifact)
     evaluate(f"tiny:{version.number}")
-    kept = Evaluation.objects.get()
-    assert kept.version == version
+    kept = Evaluation.objects.get(version=version)
     assert kept.f1_macro == kept.result["overall"]["f1_macro"]
 
 
 def test_a_folders_figures_are_not_kept(evaluate, artifact):
+    before = Evaluation.objects.count()
     evaluate(artifact)
-    assert not Evaluation.objects.exists()
+    assert Evaluation.objects.count() == before
 
 
 def test_a_file_of_groups_is_scored_by_threshold_transfer(evaluate, artifact, tmp_path):
@@ -87,7 +87,7 @@ def test_labels_in_another_order_give_the_same_figures(evaluate, artifact, files
 
 def test_an_unknown_model_names_the_registered_ones(evaluate, artifact):
     version_register(folder=artifact)
-    with pytest.raises(CommandError, match="registered: tiny:1") as caught:
+    with pytest.raises(CommandError, match=r"registered: .*tiny:1") as caught:
         evaluate("nonsense")
     assert caught.value.returncode == 2
 

@@ -79,8 +79,8 @@ def test_what_is_wrong_is_said_on_the_page(browser, form):
     page = post(browser, f"{LIST}add/", **form | {"name": "wrong", "scopes": "tier:gold"})
     assert "There is no scope &#x27;tier:gold&#x27;" in page.text
     assert not Rollout.objects.filter(name="wrong").exists()
-    post(browser, f"{LIST}add/", **form | {"name": "second"})
-    url = f"{LIST}{Rollout.objects.get(name='second').pk}/change/"
+    post(browser, f"{LIST}add/", **form | {"name": "clicked-again"})
+    url = f"{LIST}{Rollout.objects.get(name='clicked-again').pk}/change/"
     for step, said in (
         ({"action": "conclude"}, "is draft, not running or paused"),
         ({"action": "ramp", "arm": "challenger", "share": "much"}, "A share is a number"),

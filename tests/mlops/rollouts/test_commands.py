@@ -74,7 +74,7 @@ def test_it_works(file):
     assert "Not every live arm" in run("rollout", "show", "by-command")
     run("rollout", "resume", "by-command", "--arm", "challenger")
     assert "concluded" in run("rollout", "conclude", "by-command")
-    assert Rollout.objects.get().events.count() == 6
+    assert Rollout.objects.get(name="by-command").events.count() == 6
 
 
 def test_a_key_is_pinned_and_let_go(champion):
@@ -97,7 +97,7 @@ def test_a_plan():
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["show", "nothing"], 2, "no rollout 'nothing'; there are: none"),
+        (["show", "nothing"], 2, "no rollout 'nothing'; there are: "),
         (["create", "/nowhere.json"], 2, "No such file"),
         (["plan", "--baseline", "2", "--effect", "0.1"], 2, "baseline must be between"),
     ],

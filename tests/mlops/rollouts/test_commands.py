@@ -11,13 +11,20 @@ from django.core.management import CommandError, call_command
 from accounts.models import User
 from accounts.services import api_key_create
 from mlops.log.privacy import text_seal
-from mlops.models import Feedback, Rollout
+from mlops.models import Feedback, Prediction, Rollout
 from mlops.rollouts.services import rollout_create, rollout_start
 from mlops.training.data import labelled_texts_read, labels_read
 from tests.mlops.rollouts.rows import prediction, save
 
 pytestmark = pytest.mark.django_db
 TEXTS = ["Thank you so much", "I am furious about this", "The meeting is at 3 pm"]
+
+
+@pytest.fixture(autouse=True)
+def _alone(db) -> None:
+    """For the time of a test there is no traffic but its own."""
+    Feedback.objects.all().delete()
+    Prediction.objects.all().delete()
 
 
 def run(*arguments) -> str:

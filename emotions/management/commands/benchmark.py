@@ -66,12 +66,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         names = SUITES if "all" in options["suites"] else options["suites"]
         measures = self._measures(options)
-        suites = []
+        suites, failed = [], []
         for name in names:
             started = time.perf_counter()
-            suites.append(measures[name]())
+            try:
+                suites.append(measures[name]())
+            except (OSError, RuntimeError) as error:  # what the others measured is not lost
+                failed.append(name)
+                self.stderr.write(f"{name} failed: {error}")
             self.stderr.write(f"{name}: {time.perf_counter() - started:.0f} s")
-        report = report_make(suites)
+        self._deliver(report_make(suites), options)
+        if failed:
+            message = f"not measured: {', '.join(failed)}; the reason stands above"
+            raise CommandError(message, returncode=1)
+
+    def _deliver(self, report: dict[str, Any], options: dict[str, Any]) -> None:
         if options["write"]:
             report_write(report, options["write"])
         if options["plot"]:
@@ -82,7 +91,7 @@ class Command(BaseCommand):
         texts = _texts(options["texts"])
         bare = cache(lambda: Classifier.load(_production().folder, runtime_options()))
         data_dir = settings.DATA_DIR / "benchmark"
-        peers = options["peers"] or settings.DATA_DIR / "peers"
+        peers = (options["peers"] or settings.DATA_DIR / "peers").resolve()
         return {
             "engine": lambda: _engine(options, texts),
             "http": lambda: http_suite(bare(), texts, data_dir),

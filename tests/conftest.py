@@ -36,6 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != "test_serve_command.py")
 
 
+# A shell that starts the tests in the background has them ignore interrupts, and whatever they
+# start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass(frozen=True)
 class Server:
     """``manage.py serve`` on a free port, over the tests' own database."""

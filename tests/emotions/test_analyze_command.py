@@ -162,13 +162,17 @@ def test_a_missing_file_and_other_encodings_are_named(tmp_path):
         analyze(tmp_path / "latin.txt")
 
 
+# Several chunks: the run must not be over before the interrupt is there.
+ROWS = 8000
+
+
 def test_an_interrupted_run_goes_on_without_scoring_a_row_twice(tmp_path):
-    path = write(tmp_path / "many.txt", "".join(f"I am happy about {i}\n" for i in range(3000)))
+    path = write(tmp_path / "many.txt", "".join(f"I am happy about {i}\n" for i in range(ROWS)))
     output = tmp_path / "out.jsonl"
     partial = tmp_path / "out.jsonl.partial"
     interrupt_after_first_chunk(path, output, partial)
     done = [json.loads(line) for line in partial.read_text().splitlines()[1:]]
-    assert 0 < len(done) < 3000
+    assert 0 < len(done) < ROWS
     # A torn last line, as a power cut would leave it.
     with partial.open("a") as file:
         file.write('{"row": 99')
@@ -176,7 +180,7 @@ def test_an_interrupted_run_goes_on_without_scoring_a_row_twice(tmp_path):
     partial.write_text(marked)
     analyze(path, "--output", output, "--resume")
     rows = results(output)
-    assert [row["row"] for row in rows] == list(range(3000))
+    assert [row["row"] for row in rows] == list(range(ROWS))
     kept = [row for row in rows if row["dominant"].startswith("first run: ")]
     assert len(kept) == len(done)
 

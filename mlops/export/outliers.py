@@ -33,7 +33,7 @@ def outliers_tame(graph_path: Path, windows: Sequence[Sequence[int]]) -> None:
     products = _products(model.graph)
     if not products:
         return
-    peaks = _peaks(graph_path, list(products), windows)
+    peaks = _peaks(model, graph_path, list(products), windows)
     for name, nodes in products.items():
         factors = _factors(peaks[name])
         if (factors > 1).any():
@@ -60,12 +60,13 @@ def _products(graph: Any) -> dict[str, list[Any]]:
 
 
 def _peaks(
-    graph_path: Path, names: Sequence[str], windows: Sequence[Sequence[int]]
+    plain: Any, graph_path: Path, names: Sequence[str], windows: Sequence[Sequence[int]]
 ) -> dict[str, FloatArray]:
     """The largest size that each channel of *names* takes on, ``(channels,)`` each."""
     import onnx
 
-    model = onnx.load(graph_path)
+    model = onnx.ModelProto()
+    model.CopyFrom(plain)
     known = {output.name for output in model.graph.output}
     for name in set(names) - known:
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))

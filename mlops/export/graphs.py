@@ -10,6 +10,7 @@ from typing import Any
 
 from mlops.export.options import ExportOptions, ExportOptionsError, Optimization
 from mlops.export.outliers import outliers_tame
+from mlops.export.padding import padding_skip
 
 # What decides how int8 products are computed, and so what an export answers.
 _FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "avx512f", "avx2")
@@ -32,6 +33,8 @@ def graph_finish(
     if options.precision == "int8":
         # Quantised first. The other order stops at type inference (fused nodes of ONNX Runtime's
         # own domain have no types there), and where it works it is not faster.
+        if options.optimize == "none":  # fusions would not find attention any more
+            padding_skip(plain, windows)
         outliers_tame(plain, windows)
         _quantize(plain, path)
         if options.optimize != "none":
@@ -68,7 +71,7 @@ def _quantize(plain: Path, path: Path) -> None:
     """Dynamic int8: per channel, MatMul with constant weights and embedding look-ups only.
 
     Products of two activations (attention) stay in fp32: quantising them costs accuracy and
-    gains nothing.
+    gains nothing. Neither does it for rows that are only moved.
     """
     import onnx
     from optimum.onnxruntime import ORTQuantizer
@@ -79,7 +82,8 @@ def _quantize(plain: Path, path: Path) -> None:
     of_activations = [
         node.name
         for node in graph.node
-        if node.op_type == "MatMul" and node.input[1] not in weights
+        if (node.op_type == "MatMul" and node.input[1] not in weights)
+        or (node.op_type == "Gather" and node.input[0] not in weights)
     ]
     configure: Callable[..., Any] = getattr(AutoQuantizationConfig, quantization_isa())
     quantizer = ORTQuantizer.from_pretrained(plain.parent, file_name=plain.name)

@@ -64,9 +64,22 @@ class JsonRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """*data* as bytes; nothing at all for an empty answer."""
+        if isinstance(renderer_context, dict):
+            _let_go(renderer_context)
         if data is None:
             return b""
         return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def _let_go(context: dict[str, Any]) -> None:
+    """Undo the circles in which view, request and answer hold each other: nobody asks again.
+
+    With them each request would stay, some 20 kB, until the collector has looked for it.
+    """
+    request = context.get("request")
+    if isinstance(request, Request) and request.parser_context:
+        request.parser_context.clear()
+    context.clear()
 
 
 class AlwaysJson(BaseContentNegotiation):

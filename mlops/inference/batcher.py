@@ -238,6 +238,8 @@ class Batcher:
                 self._in_flight.pop(ticket.key, None)
                 for submission in ticket.waiting:
                     submission.settle_one()
+                # Neither holds the other any more; or the collector would have to find them.
+                ticket.waiting.clear()
 
     def _retry(self, unsettled: list[Ticket]) -> None:
         """Queue again what a dying thread left behind, or give it up. The lock is held."""

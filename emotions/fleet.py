@@ -95,6 +95,8 @@ class Fleet:
         self._loaded[serving.digest] = Loaded(
             classifier, Batcher(classifier.predict_encoded, limits)
         )
+        # What was only needed to load: the file as it was read, the weights as they were stored.
+        memory_release()
         logger.info(
             "loaded %s %s, digest %s, on %s in %.1f s",
             *(classifier.manifest.name, classifier.manifest.version, classifier.digest[:12]),

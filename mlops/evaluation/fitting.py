@@ -104,12 +104,19 @@ def held_out(
     """Calibrated probabilities and decisions, each row's by a fit that did not see it."""
     calibrated = np.zeros(probabilities.shape, dtype=np.float64)
     predicted = np.zeros_like(actual)
-    for fit, score in _folds(len(actual), folds, rng):
-        calibration = calibration_fit(probabilities[fit], actual[fit])
-        thresholds = thresholds_fit(calibration.apply(probabilities[fit]))
-        calibrated[score] = calibration.apply(probabilities[score])
-        predicted[score] = calibrated[score] >= thresholds
+    for fit, score in folds_split(len(actual), folds, rng):
+        every, decided = fitted(probabilities, actual, fit)
+        calibrated[score], predicted[score] = every[score], decided[score]
     return calibrated, predicted
+
+
+def fitted(
+    probabilities: FloatArray, actual: BoolArray, rows: NDArray[np.int64]
+) -> tuple[FloatArray, BoolArray]:
+    """Calibrated probabilities and decisions of all rows by a fit on *rows* alone."""
+    calibration = calibration_fit(probabilities[rows], actual[rows])
+    calibrated = calibration.apply(probabilities)
+    return calibrated, calibrated >= thresholds_fit(calibrated[rows])
 
 
 def _scores(
@@ -124,9 +131,10 @@ def _scores(
     )
 
 
-def _folds(
+def folds_split(
     rows: int, folds: int, rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each fold, the rows to fit on and those to score."""
     parts = np.array_split(rng.permutation(rows), folds)
     for index, score in enumerate(parts):
         yield np.concatenate(parts[:index] + parts[index + 1 :]), score

@@ -17,6 +17,7 @@ from mlops.selectors import (
     DatasetNotFoundError,
     VersionNotFoundError,
     dataset_named,
+    version_folder,
     version_named,
 )
 
@@ -54,6 +55,18 @@ class ModelCommand(BaseCommand):
         """The version that *name* means."""
         with self.errors():
             return version_named(name)
+
+    def model(self, name: str) -> tuple[ModelVersion | None, Path]:
+        """The artifact folder at *name*, or the version that it means with its folder."""
+        if Path(name).is_dir():
+            return None, Path(name)
+        try:
+            version = version_named(name)
+        except VersionNotFoundError as error:
+            raise CommandError(
+                f"{name}: no such folder, and {error}", returncode=MISUSED
+            ) from error
+        return version, version_folder(version)
 
     def dataset(self, name: str) -> Dataset:
         """The data set that *name* means."""

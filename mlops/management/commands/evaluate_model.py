@@ -15,7 +15,6 @@ from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError
 from mlops.management.base import FAILED, MISUSED, ModelCommand
 from mlops.models import ModelVersion
-from mlops.selectors import VersionNotFoundError, version_folder, version_named
 from mlops.services.evaluations import evaluation_record, version_evaluate
 from mlops.training.data import DataFormatError
 
@@ -40,7 +39,7 @@ class Command(ModelCommand):
         add("--json", action="store_true", help="all figures instead of a summary")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        version, folder = self._model(options["model"])
+        version, folder = self.model(options["model"])
         if options["dataset"]:
             self._registered(version, options)
             return
@@ -71,17 +70,6 @@ class Command(ModelCommand):
         if options["report"]:
             self._report_write(options["report"], evaluation.result)
         self._answer(evaluation.result, as_json=options["json"])
-
-    def _model(self, name: str) -> tuple[ModelVersion | None, Path]:
-        if Path(name).is_dir():
-            return None, Path(name)
-        try:
-            version = version_named(name)
-        except VersionNotFoundError as error:
-            raise CommandError(
-                f"{name}: no such folder, and {error}", returncode=MISUSED
-            ) from error
-        return version, version_folder(version)
 
     def _paths_check(self, files: EvaluationFiles) -> None:
         named = {"data": files.data, "labels": files.labels, "rollups": files.rollups}

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.util import Finalize
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connections, transaction
@@ -28,9 +29,8 @@ FLUSH_SECONDS = 3.0
 LAST_USED_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class UsageKey:
-    """What is counted apart."""
+class UsageKey(NamedTuple):
+    """What is counted apart. A tuple: hashed with every answer."""
 
     user_id: UUID
     day: date
@@ -102,7 +102,8 @@ class ActivityRecorder:
     def _wake(self) -> None:
         if self._writer is None:
             self._start()
-        self._work.set()
+        if not self._work.is_set():
+            self._work.set()
 
     def _start(self) -> None:
         with self._lock:

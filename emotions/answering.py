@@ -188,7 +188,7 @@ def _calibrated(
 ) -> dict[Key, FloatArray]:
     new = [entry for entry in entries.values() if entry.calibrated is None]
     if new:
-        stacked = np.stack([entry.probabilities for entry in new])
+        stacked = np.array([entry.probabilities for entry in new])
         for entry, row in zip(new, classifier.calibrator.apply(stacked), strict=True):
             entry.calibrated = row.copy()  # of its own: a view would keep the whole batch alive
     return {key: entry.calibrated for key, entry in entries.items() if entry.calibrated is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -31,9 +33,21 @@ def cache_count(*, hits: int, misses: int) -> None:
         _MISS.inc(misses)
 
 
-def queue_depth(depth: int) -> None:
-    """Set the number of waiting texts."""
-    QUEUE.set(depth)
+class _Depth:
+    """The gauge is written only when it changes: nearly always nobody waits, as before."""
+
+    def __init__(self) -> None:
+        self._lock, self._shown = threading.Lock(), 0
+
+    def show(self, depth: int) -> None:
+        """Set the number of waiting texts."""
+        with self._lock:
+            if depth != self._shown:
+                self._shown = depth
+                QUEUE.set(depth)
+
+
+queue_depth = _Depth().show
 
 
 def stages_observe(timings: Timings) -> None:
@@ -45,4 +59,9 @@ def stages_observe(timings: Timings) -> None:
 
 def prediction_count(emotion: str, version: str) -> None:
     """Count one answered text."""
-    PREDICTIONS.labels(emotion, version).inc()
+    _series(emotion, version).inc()
+
+
+@cache
+def _series(emotion: str, version: str) -> Counter:
+    return PREDICTIONS.labels(emotion, version)

@@ -83,14 +83,15 @@ class Presenter:
     def _single(self, probabilities: list[float]) -> Presented:
         """One row in plain Python, to the digit as the arrays have it: a third of their cost."""
         scores = self._view.scores_of(probabilities)
-        order = sorted(range(len(scores)), key=lambda i: -scores[i])
+        # Reversed, equals stay in their order.
+        order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
         over = [score >= limit for score, limit in zip(scores, self._limits, strict=True)]
         valence = None
         if self._poles:
             positive, negative = self._poles
             groups = self._sentiment.scores_of(probabilities)
-            valence = _round(groups[positive] - groups[negative])
-        return self._row(order, over, [_round(score) for score in scores], valence)
+            valence = _rounded([groups[positive] - groups[negative]])[0]
+        return self._row(order, over, _rounded(scores), valence)
 
     def _row(
         self, order: list[int], over: list[bool], rounded: list[float], valence: float | None
@@ -117,9 +118,9 @@ class Presenter:
         return result
 
 
-def _round(value: float) -> float:
+def _rounded(values: Sequence[float]) -> list[float]:
     """As numpy rounds: scaled to a whole number and back."""
-    return round(value * _SCALE) / _SCALE
+    return [round(value * _SCALE) / _SCALE for value in values]
 
 
 def _poles(names: Sequence[str]) -> tuple[int, int] | None:

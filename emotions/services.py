@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,13 +103,8 @@ def _sentences(texts: Sequence[str]) -> list[list[Sentence]]:
 
 
 def _presented(answer: Answer, presentation: Presentation) -> list[dict[str, Any]]:
-    presenter = Presenter(
-        answer.route.labels,
-        answer.route.thresholds,
-        taxonomy=presentation.taxonomy,
-        threshold=presentation.threshold,
-        top_k=presentation.top_k,
-    )
+    route = answer.route
+    presenter = _presenter(tuple(route.labels), route.thresholds.tobytes(), presentation)
     done = [result for result in answer.results if isinstance(result, TextResult)]
     rows = presenter.present(np.array([result.probabilities for result in done]))
     presented = iter(zip(rows, done, strict=True))
@@ -116,6 +112,17 @@ def _presented(answer: Answer, presentation: Presentation) -> list[dict[str, Any
         _error(result) if isinstance(result, InferenceError) else _result(*next(presented))
         for result in answer.results
     ]
+
+
+@lru_cache(maxsize=64)
+def _presenter(labels: tuple[str, ...], thresholds: bytes, presentation: Presentation) -> Presenter:
+    return Presenter(
+        labels,
+        np.frombuffer(thresholds, dtype=np.float32),
+        taxonomy=presentation.taxonomy,
+        threshold=presentation.threshold,
+        top_k=presentation.top_k,
+    )
 
 
 def _result(row: Presented, result: TextResult) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -68,4 +68,4 @@ class RequestIdMiddleware:
 def request_id_of(environ: Mapping[str, Any]) -> str:
     """The caller's own id where it has the accepted form, else a new one."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+    return given if _ACCEPTED.fullmatch(given) else os.urandom(16).hex()

@@ -7,15 +7,15 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from django.conf import settings
-from django.http import HttpRequest
-from rest_framework.request import Request
+
+from accounts.calls import Asked
 
 # Some proxies write 192.0.2.7:4711 or [2001:db8::7]:4711.
 _PORT = re.compile(r"^(?:\[(.+)\]|([0-9.]+))(?::[0-9]+)?$")
 UNKNOWN = "0.0.0.0"  # noqa: S104 - compared and counted, never bound
 
 
-def client_address(request: HttpRequest | Request) -> str:
+def client_address(request: Asked) -> str:
     """The client's address as seen by the outermost of TRUSTED_PROXIES proxies.
 
     Everything further left in ``X-Forwarded-For`` was written by the client itself. Shorter

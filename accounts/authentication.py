@@ -12,7 +12,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from accounts import audit
 from accounts.activity import recorder
 from accounts.addresses import client_address
-from accounts.calls import call_of
+from accounts.calls import Asked, call_of
 from accounts.keys import KEY_PREFIX
 from accounts.models import ApiKey, User
 from accounts.principals import Principal, principal_by_key, principal_by_user
@@ -58,7 +58,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             MultipleCredentialsError: if it carries two.
             RateLimitedError: after too many failures from one address.
         """
-        value = _api_key(request)
+        value = api_key_of(request)
         if value is None:
             return None
         principal = principal_by_key(value)
@@ -117,12 +117,12 @@ class SessionAuthentication(authentication.SessionAuthentication):
         return user, None
 
 
-def _authorization(request: Request) -> tuple[str, str]:
-    scheme, _, value = str(request.META.get("HTTP_AUTHORIZATION", "")).partition(" ")
-    return scheme.lower(), value.strip()
+def api_key_of(request: Asked) -> str | None:
+    """The API key that *request* carries, valid or not.
 
-
-def _api_key(request: Request) -> str | None:
+    Raises:
+        MultipleCredentialsError: if it carries another credential beside it.
+    """
     scheme, value = _authorization(request)
     header: str | None = request.META.get("HTTP_X_API_KEY")
     # Clients of other services only know Bearer; a key is recognised by its prefix.
@@ -131,6 +131,11 @@ def _api_key(request: Request) -> str | None:
     if known and (header is not None or "," in value):
         raise MultipleCredentialsError
     return value if is_key else header
+
+
+def _authorization(request: Asked) -> tuple[str, str]:
+    scheme, _, value = str(request.META.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    return scheme.lower(), value.strip()
 
 
 def _principal_of(token: AccessToken) -> Principal | None:

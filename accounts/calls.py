@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.models import User
@@ -16,6 +15,12 @@ if TYPE_CHECKING:
 
 # META is the one dictionary that Django's request and DRF's share; header names cannot collide.
 _NAME = "valence.call"
+
+
+class Asked(Protocol):
+    """Django's request, DRF's, or whatever else holds what WSGI says of a call."""
+
+    META: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -29,7 +34,7 @@ class Call:
     new_keys: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
 
-def call_of(request: HttpRequest | Request) -> Call:
+def call_of(request: Asked) -> Call:
     """The call that *request* is."""
     call = request.META.get(_NAME)
     if not isinstance(call, Call):

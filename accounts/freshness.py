@@ -66,6 +66,13 @@ class FreshCache(Generic[V]):
                 entry.loading.release()
         return entry.value if age < HARD_SECONDS else self._load(key, load, entry)
 
+    def peek(self, key: Hashable) -> V | None:
+        """The value of *key* if it is known and need not be loaded again yet."""
+        entry = self._entries.get(key)
+        if entry is None or self._clock() - entry.checked_at >= SOFT_SECONDS:
+            return None
+        return entry.value
+
     def forget(self, key: Hashable) -> None:
         """Have the next caller load *key* anew."""
         with self._lock:

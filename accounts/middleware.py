@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.activity import recorder
 from accounts.calls import Call, call_of
 from accounts.counters import LimiterUnavailableError
-from accounts.principals import Principal
-from accounts.quotas import Quota, address_quota, documents_quota, documents_refund
+from accounts.quotas import Quota, address_quota, call_settle, documents_quota
 from config.common.errors import API_PREFIX
 
 
@@ -25,26 +23,14 @@ class ApiCallMiddleware:
         if not request.path_info.startswith(API_PREFIX):
             return response
         call = call_of(request)
-        if call.documents and call.principal:
-            _settle(call, call.principal, response)
+        if call.documents:
+            version = str(response.get("X-Model-Version", ""))
+            call_settle(call, status=response.status_code, version=version)
         quota = call.quota or _quota(request, call)
         if quota:
             for name, value in quota.headers().items():
                 response[name] = value
         return response
-
-
-def _settle(call: Call, principal: Principal, response: HttpResponse) -> None:
-    """What was answered is used; what failed on our side is given back."""
-    if response.status_code >= 500:
-        call.quota = documents_refund(principal, call.documents)
-    elif response.status_code < 400:
-        recorder.usage_add(
-            user_id=principal.user.pk,
-            key=principal.key_id,
-            model=str(response.get("X-Model-Version", "")).partition("@")[0],
-            documents=call.documents,
-        )
 
 
 def _quota(request: HttpRequest, call: Call) -> Quota | None:

@@ -77,11 +77,12 @@ def principal_by_key(plaintext: str) -> Principal | None:
     parsed = key_parse(plaintext)
     if parsed is None:
         return None
-    name = hashlib.blake2b(plaintext.encode(), digest_size=16, key=_PROCESS_SECRET).digest()
-    principal = _keys.get(name, lambda: _load_by_key(parsed))
-    if principal is None or principal.expires_at <= time.time():
-        return None
-    return principal
+    return _unexpired(_keys.get(_name(plaintext), lambda: _load_by_key(parsed)))
+
+
+def principal_known(plaintext: str) -> Principal | None:
+    """As ``principal_by_key``, without a query: None also where it is time for one."""
+    return _unexpired(_keys.peek(_name(plaintext)))
 
 
 def principal_by_user(user_id: UUID, *, fresh: bool = False) -> Principal | None:
@@ -89,6 +90,16 @@ def principal_by_user(user_id: UUID, *, fresh: bool = False) -> Principal | None
     if fresh:
         _users.forget(user_id)
     return _users.get(user_id, lambda: _load_by_user(user_id))
+
+
+def _name(plaintext: str) -> bytes:
+    return hashlib.blake2b(plaintext.encode(), digest_size=16, key=_PROCESS_SECRET).digest()
+
+
+def _unexpired(principal: Principal | None) -> Principal | None:
+    if principal is None or principal.expires_at <= time.time():
+        return None
+    return principal
 
 
 def _load_by_key(parsed: ParsedKey) -> Principal | None:

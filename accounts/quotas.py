@@ -14,7 +14,8 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.request import Request
 
-from accounts.calls import call_of
+from accounts.activity import recorder
+from accounts.calls import Asked, Call, call_of
 from accounts.counters import Counter, Taken, Window, counter_create
 from accounts.models import Tier
 from accounts.principals import Principal
@@ -64,7 +65,7 @@ class Quota:
         }
 
 
-def documents_admit(request: Request, texts: Sequence[object]) -> None:
+def documents_admit(request: Asked, texts: Sequence[object]) -> None:
     """Let a request of these texts pass, counted, or refuse it whole.
 
     What is no string (a text that was refused already) counts, but has no length.
@@ -84,9 +85,22 @@ def documents_admit(request: Request, texts: Sequence[object]) -> None:
     call.documents = len(texts)
 
 
-def documents_refund(principal: Principal, documents: int) -> Quota:
-    """Give back what was taken for an answer that never came: the caller will try again."""
-    return _take(principal, -documents)[0]
+def call_settle(call: Call, *, status: int, version: str) -> None:
+    """The end of a call that was let in.
+
+    What was answered is used; what failed on our side is given back, for the caller will try again.
+    """
+    principal = call.principal
+    assert principal
+    if status >= 500:
+        call.quota = _take(principal, -call.documents)[0]
+    elif status < 400:
+        recorder.usage_add(
+            user_id=principal.user.pk,
+            key=principal.key_id,
+            model=version.partition("@")[0],
+            documents=call.documents,
+        )
 
 
 def documents_quota(principal: Principal) -> Quota:

@@ -44,8 +44,9 @@ def _answered(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 # After the apps are ready.
 from config.common.admission import Admission  # noqa: E402
+from emotions.express import Express  # noqa: E402
 
-application = Admission(_answered)
+application = Admission(Express(_answered))
 
 # After fork, too; loads and warms in a thread of its own.
 from emotions.engine import engine  # noqa: E402

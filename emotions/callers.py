@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from rest_framework.request import Request
-
-from accounts.api import ScopeMissingError, call_of
+from accounts.api import Asked, ScopeMissingError, call_of
 from config.common.logs import request_id
 from mlops.routing.table import Caller
 
 PIN_SCOPE = "models:read"
 
 
-def routed_caller(request: Request, subject: str) -> Caller:
+def routed_caller(request: Asked, subject: str) -> Caller:
     """The caller of *request*, on behalf of *subject*."""
     principal = call_of(request).principal
     if principal is None:
@@ -25,7 +23,7 @@ def routed_caller(request: Request, subject: str) -> Caller:
     )
 
 
-def model_asked(request: Request, model: str) -> str:
+def model_asked(request: Asked, model: str) -> str:
     """The version that the caller names, else the one that its key is pinned to, else nothing.
 
     Raises:

@@ -11,24 +11,18 @@ from rest_framework.views import APIView
 
 from accounts.api import documents_admit
 from emotions import services
-from emotions.callers import model_asked, routed_caller
+from emotions.calls import failure_raise, request_answer, request_validate, texts_of
 from emotions.engine import engine
 from emotions.errors import EngineError
-from emotions.recording import Call
 from emotions.serializers import (
     AnalyzeRequestSerializer,
     AnalyzeResponseSerializer,
     CurrentModelSerializer,
     LabelsResponseSerializer,
 )
-from emotions.services import Presentation
 from emotions.taxonomy import EKMAN, SENTIMENT, TAXONOMIES
-from mlops.api import caller_of
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import NotReadyError
-
-# Made once: validation changes nothing in it, and copying its fields costs more than using them.
-_REQUEST = AnalyzeRequestSerializer()
 
 
 class AnalyzeView(APIView):
@@ -45,32 +39,11 @@ class AnalyzeView(APIView):
     def post(self, request: Request) -> Response:
         """The emotions of one text or of up to 100."""
         started = time.perf_counter()
-        options = _REQUEST.run_validation(request.data)
-        documents_admit(request, options["texts"] if "texts" in options else [options["text"]])
-        presentation = Presentation(
-            taxonomy=options["taxonomy"],
-            granularity=options["granularity"],
-            threshold=options.get("threshold"),
-            top_k=options.get("top_k"),
-        )
-        caller = caller_of(
-            request, subject=options.get("subject"), store=options.get("store", True)
-        )
-        call = Call(
-            caller,
-            routed_caller(request, options.get("subject", "")) if engine.routed else None,
-            model_asked(request, options.get("model", "")),
-            started,
-        )
-        if "text" in options:
-            body, classifier = services.text_analyze(
-                text=options["text"], presentation=presentation, call=call
-            )
-        else:
-            body, classifier = services.texts_analyze(
-                texts=options["texts"], presentation=presentation, call=call
-            )
-        return Response(body, headers={"X-Model-Version": _version_header(classifier)})
+        failure_raise(request)
+        options = request_validate(request.data)
+        documents_admit(request, texts_of(options))
+        body, version = request_answer(request, options, started)
+        return Response(body, headers={"X-Model-Version": version})
 
 
 class LabelsView(APIView):
@@ -128,7 +101,3 @@ def _classifier() -> Classifier:
 def _group(groups: object, label: str) -> str | None:
     assert isinstance(groups, dict)
     return next((name for name, members in groups.items() if label in members), None)
-
-
-def _version_header(classifier: Classifier) -> str:
-    return f"{classifier.manifest.name}/{classifier.manifest.version}@{classifier.digest[:12]}"

@@ -42,11 +42,17 @@ class HttpMetricsMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         view = (match.view_name if match else None) or _UNNAMED
-        requests, responses, latency = _series(view, _known(request.method), response.status_code)
-        requests.inc()
-        responses.inc()
-        latency.observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        answer_count(view, _known(request.method), response.status_code, seconds)
         return response
+
+
+def answer_count(view: str, method: str, status: int, seconds: float) -> None:
+    """Count an answer and the time that it took."""
+    requests, responses, latency = _series(view, method, status)
+    requests.inc()
+    responses.inc()
+    latency.observe(seconds)
 
 
 def refusal_count(method: str) -> None:

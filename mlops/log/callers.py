@@ -6,9 +6,8 @@ from functools import lru_cache
 from ipaddress import ip_network
 
 from django.conf import settings
-from rest_framework.request import Request
 
-from accounts.api import call_of, client_address
+from accounts.api import Asked, call_of, client_address
 from config.common.logs import request_id
 from mlops.log.privacy import subject_hash
 from mlops.log.records import Caller
@@ -18,7 +17,7 @@ _KEPT_BITS = {4: 24, 6: 48}
 NOBODY = Caller(request_id="", user_id=b"", key_id="", network="")
 
 
-def caller_of(request: Request, *, subject: str | None = None, store: bool = True) -> Caller:
+def caller_of(request: Asked, *, subject: str | None = None, store: bool = True) -> Caller:
     """The caller of *request*; with *store* false nothing of the text is kept."""
     principal = call_of(request).principal
     if principal is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +120,8 @@ def texts_answer(route: Route, cache: ResultCache, deadline: float, texts: Seque
     metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
     fresh, errors, timings = _compute(loaded, deadline, missing)
     cache.set_many(fresh)
-    return Answer(_results(route, keys, known, fresh, errors), route, timings)
+    entries = _calibrated(loaded.classifier, cache, known | fresh if fresh else known)
+    return Answer(_results(route, keys, known, entries, errors), route, timings)
 
 
 def _compute(
@@ -165,12 +166,11 @@ def _settled(
 def _results(
     route: Route,
     keys: Sequence[Key],
-    known: dict[Key, CachedResult],
-    fresh: dict[Key, CachedResult],
-    errors: dict[Key, InferenceError],
+    known: Mapping[Key, CachedResult],
+    entries: Mapping[Key, CachedResult],
+    errors: Mapping[Key, InferenceError],
 ) -> list[TextResult | InferenceError]:
-    entries = known | fresh if fresh else known
-    rows = _calibrated(route.loaded.classifier, entries)
+    rows = {key: entry.probabilities for key, entry in entries.items()}
     if route.label_map and rows:
         rows = dict(zip(rows, route.label_map.scores(np.stack([*rows.values()])), strict=True))
     return [
@@ -184,11 +184,15 @@ def _result(entry: CachedResult, probabilities: FloatArray, *, cached: bool) -> 
 
 
 def _calibrated(
-    classifier: Classifier, entries: Mapping[Key, CachedResult]
-) -> dict[Key, FloatArray]:
-    new = [entry for entry in entries.values() if entry.calibrated is None]
-    if new:
-        stacked = np.array([entry.probabilities for entry in new])
-        for entry, row in zip(new, classifier.calibrator.apply(stacked), strict=True):
-            entry.calibrated = row.copy()  # of its own: a view would keep the whole batch alive
-    return {key: entry.calibrated for key, entry in entries.items() if entry.calibrated is not None}
+    classifier: Classifier, cache: ResultCache, entries: dict[Key, CachedResult]
+) -> dict[Key, CachedResult]:
+    """*entries* all calibrated; the cache keeps what was not before."""
+    new = {key: entry for key, entry in entries.items() if not entry.calibrated}
+    if not new:
+        return entries
+    rows = classifier.calibrator.apply(np.array([each.probabilities for each in new.values()]))
+    for (key, entry), row in zip(new.items(), rows, strict=True):
+        # A row of its own: a view would keep the whole batch alive.
+        new[key] = replace(entry, probabilities=row.copy(), calibrated=True)
+    cache.keep_calibrated(new)
+    return entries | new

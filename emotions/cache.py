@@ -1,4 +1,4 @@
-"""The result cache: raw probabilities by model digest and text, in process and in Redis."""
+"""The result cache: probabilities by model digest and text, in process and in Redis."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _HEADER = struct.Struct("<IH")
 
 @dataclass(slots=True)
 class CachedResult:
-    """What the model said of one text, before calibration: every presentation starts here.
+    """What the model said of one text: every presentation starts here.
 
-    ``calibrated`` is worked out once and kept in the process: the key holds the model's digest,
-    and its calibration with it.
+    Redis has it as the model said it. The process keeps it ``calibrated``, and only that: the key
+    holds the model's digest, and its calibration with it. An entry never changes: threads share it.
     """
 
     probabilities: FloatArray
     tokens: int
     windows: int
-    calibrated: FloatArray | None = None
+    calibrated: bool = False
     # Tokens without a word of their own; not known of what came from Redis.
     unknown: int | None = None
 
@@ -102,6 +102,10 @@ class ResultCache:
         self._remember(entries)
         packed = {_name(key): entry.pack() for key, entry in entries.items()}
         self._shared.set_many(packed, self._seconds)
+
+    def keep_calibrated(self, entries: Mapping[Key, CachedResult]) -> None:
+        """*entries* in the place of what was kept before calibration."""
+        self._remember(entries)
 
     def _get_shared(self, keys: list[Key]) -> dict[Key, CachedResult]:
         names = {_name(key): key for key in keys}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import pytest
 from rest_framework.response import Response
@@ -27,7 +28,10 @@ def _no_collector():
 
 
 def echoed(body) -> Response:
-    return Echo.as_view()(APIRequestFactory().post("/", body, format="json")).render()
+    answer = Echo.as_view()(APIRequestFactory().post("/", body, format="json"))
+    assert isinstance(answer, Response)
+    answer.render()
+    return answer
 
 
 def test_it_works():
@@ -37,6 +41,8 @@ def test_it_works():
 @pytest.mark.usefixtures("_no_collector")
 def test_an_answer_is_gone_with_its_request_once_nobody_holds_it():
     answer = echoed({"text": "a"})
-    gone = [weakref.ref(answer), weakref.ref(answer.accepted_renderer)]
+    gone: list[weakref.ref[Any]] = [
+        weakref.ref(each) for each in (answer, answer.accepted_renderer)
+    ]
     del answer
     assert [each() for each in gone] == [None, None]

@@ -41,6 +41,15 @@ def test_an_entry_survives_packing():
     np.testing.assert_array_equal(again.probabilities, entry(0.25).probabilities)
 
 
+def test_what_was_calibrated_takes_the_place_of_what_was_not_in_the_process_alone(redis):
+    made, other = result_cache(redis), result_cache(redis)
+    key = made.key(DIGEST, f"calibrated {os.getpid()}")
+    made.set_many({key: entry(0.75)})
+    made.keep_calibrated({key: entry(0.5)})
+    assert made.get_many([key])[key].probabilities[0] == 0.5
+    assert other.get_many([key])[key].probabilities[0] == 0.75
+
+
 def test_keys_differ_by_model_text_and_secret():
     made = result_cache()
     keys = {made.key(DIGEST, "a"), made.key(DIGEST, "b"), made.key("cd" * 32, "a")}

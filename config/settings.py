@@ -182,6 +182,8 @@ INFERENCE_SHAPES = env.choice("INFERENCE_SHAPES", "auto", ("auto", "exact", "buc
 INFERENCE_BATCH_TOKENS = env.number("INFERENCE_BATCH_TOKENS", 0)
 # Server processes; 0 means one for every two cores, each with a lane of inference per core.
 WORKERS = env.number("WORKERS", 0)
+# Keep each process to its share of the cores: more texts a second where nothing else needs them.
+PIN_WORKERS = env.flag("PIN_WORKERS", default=False)
 # Versions that callers may pin beside those that serve; each takes its memory and threads.
 PINNED_VERSIONS = env.number("PINNED_VERSIONS", 2)
 # Requests that may wait for their turn in each process: a quarter of a second for single texts.

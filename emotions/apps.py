@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.db import close_old_connections, connection
+
+from emotions.placement import cores, share_claim
 
 if TYPE_CHECKING:
     from emotions.cache import ResultCache
@@ -24,6 +25,7 @@ class EmotionsConfig(AppConfig):
     name = "emotions"
 
     def ready(self) -> None:
+        from emotions import checks  # noqa: F401
         from emotions.engine import EngineConfig, engine
         from emotions.shadow import ShadowRunner
 
@@ -45,18 +47,21 @@ class EmotionsConfig(AppConfig):
                 queue_capacity=settings.INFERENCE_QUEUE,
                 deadline=settings.INFERENCE_DEADLINE,
                 cache=_result_cache(),
+                starting=process_place,
             )
         )
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def worker_processes() -> int:
     """Server processes: WORKERS, or one for every two cores."""
     return settings.WORKERS or max(1, cores() // 2)
+
+
+def process_place() -> None:
+    """Keep this server process to its share of the cores, where that is wanted."""
+    if settings.PIN_WORKERS:
+        # Of this host, as the shadows' folder.
+        share_claim(worker_processes(), settings.DATA_DIR / "cores" / socket.gethostname())
 
 
 def runtime_options() -> RuntimeOptions:

@@ -69,6 +69,7 @@ class Engine:
             stopping = self._stopping = threading.Event()
         self._watched = background
         if background:
+            self._configured().starting()
             threading.Thread(
                 target=self._watch, args=(stopping,), name="valence-load", daemon=True
             ).start()

@@ -26,7 +26,8 @@ class EngineConfig:
     """What the engine needs to know; made from the settings by ``EmotionsConfig``.
 
     ``tripped`` writes down that a guardrail stopped an arm; it may fail and is tried again.
-    ``load_failed`` writes down why a version (its digest) could not be loaded.
+    ``load_failed`` writes down why a version (its digest) could not be loaded. ``starting`` is
+    called first in a process that serves.
     """
 
     routing: Callable[[], RoutingTable]
@@ -39,3 +40,4 @@ class EngineConfig:
     tripped: Callable[[Trip], None] = lambda _: None
     load_failed: Callable[[str, str], None] = lambda *_: None
     shadows: ShadowRunner | None = None
+    starting: Callable[[], None] = lambda: None

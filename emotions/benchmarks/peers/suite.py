@@ -12,12 +12,12 @@ from pathlib import Path
 
 import orjson
 
-from emotions.apps import cores
 from emotions.benchmarks.bare import bare_call, milliseconds, unique
 from emotions.benchmarks.client import Target, ask, closed_loop, connect, post
 from emotions.benchmarks.figures import Figure, Suite
 from emotions.benchmarks.http import requests
 from emotions.benchmarks.server import Server, api_key, free_port, our_target, ours
+from emotions.placement import cores
 from mlops.inference.classifier import Classifier
 
 ROUNDS = 3
@@ -96,7 +96,7 @@ def peers_suite(
     }
     series["single"]["bare"] = []
     for _ in range(ROUNDS):
-        with ours(data_dir, WORKERS="1") as server:
+        with ours(data_dir, WORKERS=str(cores()), PIN_WORKERS="1") as server:
             target = our_target(server, api_key(data_dir))
             _measure(series, OURS, server, target, texts)
         for peer in found:
@@ -107,8 +107,9 @@ def peers_suite(
             for text in itertools.islice(unique(texts), SINGLES)
         ]
     note = (
-        "Each server alone, a process or a lane for each core, one core a pass. Only ours checks "
-        "a key, counts limits, keeps a log and metrics."
+        "Each server alone, a process or worker for each core, one core a pass. Ours keeps each to "
+        "its core (PIN_WORKERS); the others have no such setting. Only ours checks a key, counts "
+        "limits, keeps a log and metrics."
     )
     return Suite("peers", note, _figures(series, names))
 

@@ -25,7 +25,8 @@ from emotions.analysis.readers import (
 from emotions.analysis.run import rows_keep, rows_score
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import OutputError, output_check, output_write
-from emotions.apps import cores, routing_table, runtime_options
+from emotions.apps import routing_table, runtime_options
+from emotions.placement import cores
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactError, NotReadyError
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.evaluation.fitting import fitted, folds_split
+from mlops.evaluation.fitting import fitted, folds_split, logit, thresholds_fit
 from mlops.evaluation.metrics import BoolArray, FloatArray, f1_macro, f1_micro
 from mlops.inference.classifier import Classifier
 
@@ -72,13 +72,14 @@ def cascade_curve(small: Answers, full: Answers, actual: BoolArray) -> list[Poin
     return [Point(share, *map(float, row)) for share, row in zip(SHARES, means, strict=True)]
 
 
-def doubt(calibrated: FloatArray, predicted: BoolArray) -> FloatArray:
-    """How many of each text's decisions are expected to be wrong, ``(texts,)``.
+def doubt(calibrated: FloatArray, thresholds: FloatArray) -> FloatArray:
+    """How near each text's nearest decision is to its threshold: logits, negative, ``(texts,)``.
 
-    To hand on what one expects to get wrong most is Chow's rule (1970, IEEE Trans. Inf. Theory
-    16(1)), with the labels' errors added up.
+    Near the threshold is where another model may decide otherwise. The number of decisions that
+    are expected to be wrong (Chow 1970) finds texts that are hard for both, and pays less: the
+    card of valence-nano has the figures.
     """
-    result: FloatArray = np.where(predicted, 1 - calibrated, calibrated).sum(axis=1)
+    result: FloatArray = -np.abs(logit(calibrated) - logit(thresholds)).min(axis=1)
     return result
 
 
@@ -90,7 +91,7 @@ def _round(
     for fit, score in folds_split(len(actual), FOLDS, rng):
         calibrated, own = fitted(small.probabilities, actual, fit)
         _, others = fitted(full.probabilities, actual, fit)
-        doubts = doubt(calibrated, own)
+        doubts = doubt(calibrated, thresholds_fit(calibrated[fit]))
         for index, share in enumerate(SHARES):
             asked = _over(doubts, fit, share)[score]
             escalated[index, score] = asked

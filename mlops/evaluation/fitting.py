@@ -31,7 +31,7 @@ class Calibration:
 
     def apply(self, probabilities: FloatArray) -> FloatArray:
         """Calibrated probabilities of the same shape."""
-        return _sigmoid(self.scale * _logit(probabilities) + self.shift)
+        return _sigmoid(self.scale * logit(probabilities) + self.shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def calibration_fit(probabilities: FloatArray, actual: BoolArray) -> Calibration
         probabilities: raw model probabilities ``(texts, labels)`` in (0, 1).
         actual: the true labels, same shape.
     """
-    logits = _logit(probabilities)
-    fitted = [_platt(logits[:, i], actual[:, i].astype(np.float64)) for i in range(logits.shape[1])]
-    scale, shift = np.array(fitted).T
+    logits = logit(probabilities)
+    maps = [_platt(logits[:, i], actual[:, i].astype(np.float64)) for i in range(logits.shape[1])]
+    scale, shift = np.array(maps).T
     return Calibration(scale=scale, shift=shift)
 
 
@@ -173,7 +173,8 @@ def _penalised_loss(design: FloatArray, target: FloatArray, parameters: FloatArr
     return float((np.logaddexp(0, logits) - target * logits).sum() + penalty)
 
 
-def _logit(probabilities: FloatArray) -> FloatArray:
+def logit(probabilities: FloatArray) -> FloatArray:
+    """Log odds; probabilities of 0 and 1 give finite ones."""
     clipped = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
     result: FloatArray = np.log(clipped / (1 - clipped))
     return result

@@ -63,9 +63,10 @@ def test_handing_on_what_is_doubted_beats_handing_on_at_random(world):
     assert half.f1_micro > none + (every - none) * 0.6
 
 
-def test_doubt_is_the_expected_number_of_wrong_decisions():
-    calibrated = np.array([[0.9, 0.2], [0.5, 0.5]])
-    assert doubt(calibrated, calibrated >= 0.4) == pytest.approx([0.3, 1.0])
+def test_doubt_is_that_of_the_decision_nearest_to_its_threshold():
+    thresholds = np.array([0.5, 0.3])
+    sure, unsure, undecided = doubt(np.array([[0.95, 0.02], [0.95, 0.28], [0.5, 0.9]]), thresholds)
+    assert sure < unsure < undecided == 0
 
 
 def test_the_command_writes_a_table_for_the_card(artifact, data, capsys):

@@ -28,7 +28,7 @@ def tokenizer_load(folder: Path, recipe: Recipe) -> Tokenizer:
 def model_create(
     base: Path, labels: Sequence[str], recipe: Recipe
 ) -> MeanPooledBertForSequenceClassification:
-    """The base encoder with a fresh head for *labels*."""
+    """The base encoder with a head for *labels*: the base's own if it has one, else a fresh one."""
     config = BertConfig.from_pretrained(
         base,
         id2label=dict(enumerate(labels)),
@@ -39,7 +39,20 @@ def model_create(
     model: MeanPooledBertForSequenceClassification = (
         MeanPooledBertForSequenceClassification.from_pretrained(base, config=config)
     )
+    if recipe.layers:
+        _layers_keep(model, recipe.layers)
     return model
+
+
+def _layers_keep(model: MeanPooledBertForSequenceClassification, layers: Sequence[int]) -> None:
+    """Leave *layers* of the encoder's in place, in their order.
+
+    A student starts best from some of its teacher's layers (Sanh et al. 2019, arXiv 1910.01108;
+    Sun et al. 2019, arXiv 1908.09355).
+    """
+    kept = model.bert.encoder.layer
+    model.bert.encoder.layer = nn.ModuleList(kept[index] for index in layers)
+    model.config.num_hidden_layers = len(layers)
 
 
 def state_tensors(model: nn.Module) -> dict[str, Tensor]:

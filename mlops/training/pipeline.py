@@ -109,7 +109,7 @@ def training_run(training: Training) -> Manifest:
         DataFormatError, BaseModelError, CheckpointError, ParityError: naming what is wrong.
     """
     data = data_read(training)
-    base_check(training.base)
+    base_check(training.base, training.recipe)
     teachers = [_teacher(training, data, recipe) for recipe in training.recipe.teachers]
     student = _student(training, data, teachers)
     training.report("baseline: TF-IDF and logistic regression")
@@ -160,8 +160,8 @@ def data_read(training: Training) -> Data:
     )
 
 
-def base_check(folder: Path) -> None:
-    """Complain about a base folder that lacks a file before hours are spent."""
+def base_check(folder: Path, recipe: Recipe) -> None:
+    """Complain about a base folder that lacks a file or a layer before hours are spent."""
     missing = [
         name
         for name in ("config.json", "tokenizer.json", "model.safetensors")
@@ -169,6 +169,10 @@ def base_check(folder: Path) -> None:
     ]
     if missing:
         raise BaseModelError(f"{folder}: not a model folder: it lacks {', '.join(missing)}")
+    count = json.loads((folder / "config.json").read_text())["num_hidden_layers"]
+    beyond = [layer for layer in recipe.layers if not 0 <= layer < count]
+    if beyond:
+        raise BaseModelError(f"{folder}: has {count} layers, counted from 0; no {beyond}")
 
 
 @dataclass(frozen=True, slots=True)

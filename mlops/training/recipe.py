@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 RECIPES = Path(__file__).parent / "recipes"
+# Keys that a recipe need not have.
+_OPTIONAL = {"auxiliary_groups", "layers"}
 
 
 class RecipeError(ValueError):
@@ -20,7 +22,8 @@ class Recipe:
 
     ``teachers`` are runs of their own; with any, their averaged probabilities are mixed into the
     targets, of which ``hard_share`` stays the annotators' labels. ``auxiliary_groups`` say which
-    labels a column of the second domain's file stands for.
+    labels a column of the second domain's file stands for. ``layers`` are those of the base that
+    the model keeps, counted from 0; none means all. A teacher of no epochs is the base itself.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Recipe:
     genders_equal: bool
     seed: int
     auxiliary_groups: dict[str, list[str]] = field(default_factory=dict)
+    layers: list[int] = field(default_factory=list)
     teachers: tuple[Recipe, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,8 +88,8 @@ def recipe_load(name: str) -> Recipe:
 
 def _parsed(path: Path, values: dict[str, Any]) -> Recipe:
     teachers = values.pop("teachers", [])
-    expected = {each.name for each in fields(Recipe)} - {"name", "teachers", "auxiliary_groups"}
-    wrong = sorted(expected ^ (values.keys() - {"auxiliary_groups"}))
+    expected = {each.name for each in fields(Recipe)} - {"name", "teachers", *_OPTIONAL}
+    wrong = sorted(expected ^ (values.keys() - _OPTIONAL))
     if wrong:
         raise RecipeError(f"{path}: keys missing or unknown: {', '.join(wrong)}")
     recipe = Recipe(name=path.stem, **values)

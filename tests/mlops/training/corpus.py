@@ -44,13 +44,13 @@ dropout = 0.0
 """
 
 
-def base_write(folder: Path) -> Path:
+def base_write(folder: Path, *, layers: int = 1) -> Path:
     """A random BERT as an encoder package would hold it: no head."""
     folder.mkdir(parents=True)
     config = BertConfig(
         vocab_size=len(VOCABULARY),
         hidden_size=16,
-        num_hidden_layers=1,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=40,

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from django.core.management import CommandError, call_command
+from safetensors.torch import load_file
 
 from mlops.inference.classifier import Classifier
 from mlops.training.trainer import CHECKPOINT, CheckpointError, Trainer
@@ -112,6 +113,24 @@ def test_an_unknown_recipe_names_those_there_are(train):
 def test_a_base_without_weights_is_refused(train, files):
     (files["base"] / "model.safetensors").unlink()
     with pytest.raises(CommandError, match=r"lacks model\.safetensors") as caught:
+        train()
+    assert caught.value.returncode == 1
+
+
+def test_a_student_keeps_the_layers_that_its_recipe_names(train, files, tmp_path):
+    base = base_write(tmp_path / "deep", layers=3)
+    recipe = "layers = [0, 2]\n" + files["recipe"].read_text().replace("teacher_weight = 0.2", "")
+    files["recipe"].write_text(f"teacher_weight = 0.0\n{recipe}layers = []\nepochs = 0\n")
+    train(base=base)
+    weights = load_file(tmp_path / "artifact" / "model.safetensors")
+    assert any(".layer.1." in name for name in weights)
+    assert not any(".layer.2." in name for name in weights)
+    assert Classifier.load(tmp_path / "artifact").predict(["good day"]).shape == (1, len(LABELS))
+
+
+def test_a_layer_that_the_base_lacks_is_refused(train, files):
+    files["recipe"].write_text("layers = [0, 2]\n" + files["recipe"].read_text())
+    with pytest.raises(CommandError, match=r"has 1 layers.*no \[2\]") as caught:
         train()
     assert caught.value.returncode == 1
 

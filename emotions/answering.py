@@ -130,7 +130,7 @@ def _compute(
     if not missing:
         return {}, {}, Timings()
     started = time.perf_counter()
-    encoded = loaded.classifier.encode(list(missing.values()))
+    encoded = loaded.classifier.encode_normal(list(missing.values()))
     tokenised = time.perf_counter()
     texts: dict[Hashable, EncodedText] = dict(zip(missing, encoded, strict=True))
     tickets = loaded.batcher.compute(texts, deadline)

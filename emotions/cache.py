@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,9 +77,9 @@ class ResultCache:
 
     def key(self, digest: str, text: str) -> Key:
         """A keyed hash: whoever reads Redis cannot test guesses of what was said."""
-        return hashlib.blake2b(
-            text.encode(), digest_size=16, key=self._secret, person=bytes.fromhex(digest[:32])
-        ).digest()
+        hasher = _hasher(self._secret, digest).copy()
+        hasher.update(text.encode())
+        return hasher.digest()
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, CachedResult]:
         """What is known of *keys*."""
@@ -117,6 +118,12 @@ class ResultCache:
             self._entries.update(entries)
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
+
+
+@lru_cache(maxsize=64)
+def _hasher(secret: bytes, digest: str) -> hashlib.blake2b:
+    """To be copied: the secret has been taken in already."""
+    return hashlib.blake2b(digest_size=16, key=secret, person=bytes.fromhex(digest[:32]))
 
 
 def _name(key: Key) -> str:

@@ -80,7 +80,11 @@ class Classifier:
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Token ids of each text (normalised first), long texts in overlapping windows."""
-        return self._tokenizer.encode([text_normalise(text) for text in texts])
+        return self.encode_normal([text_normalise(text) for text in texts])
+
+    def encode_normal(self, texts: Sequence[str]) -> list[EncodedText]:
+        """As ``encode``, for texts in normal form."""
+        return self._tokenizer.encode(texts)
 
     def predict(self, texts: Sequence[str]) -> FloatArray:
         """Calibrated probabilities, in the order of *texts*.

@@ -31,7 +31,7 @@ class EncodedText:
     @property
     def cost(self) -> int:
         """Token positions that its windows occupy in a batch."""
-        return sum(len(window) for window in self.windows)
+        return sum(map(len, self.windows))
 
 
 def text_normalise(text: str) -> str:
@@ -67,12 +67,12 @@ class TextTokenizer:
 
     def _encoded(self, encoding: Encoding) -> EncodedText:
         parts = [encoding, *encoding.overflowing]
-        windows = tuple(tuple(part.ids) for part in parts)
+        windows = tuple([tuple(part.ids) for part in parts])
         tokens = len(windows[0])
         if len(windows) > 1:
             specials = sum(encoding.special_tokens_mask)
             tokens += sum(len(window) - specials - self._stride for window in windows[1:])
-        unknown = sum(window.count(self._unknown_id) for window in windows)
+        unknown = sum([window.count(self._unknown_id) for window in windows])
         return EncodedText(windows=windows, tokens=tokens, unknown=unknown)
 
 

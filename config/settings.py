@@ -193,7 +193,7 @@ REQUEST_LINE = env.number("REQUEST_LINE", 80, minimum=0)
 INFERENCE_QUEUE = env.number("INFERENCE_QUEUE", 2000, minimum=100)
 # Seconds after which a request is answered 504 instead of kept waiting.
 INFERENCE_DEADLINE = env.seconds("INFERENCE_DEADLINE", 10.0)
-# Results kept in each process; an entry takes about 550 bytes.
+# Results kept in each process; an entry takes about 360 bytes.
 RESULT_CACHE_SIZE = env.number("RESULT_CACHE_SIZE", 10_000)
 # A day: an emotion does not change, but a forgotten version should leave Redis by itself.
 RESULT_CACHE_SECONDS = env.number("RESULT_CACHE_SECONDS", 86_400, minimum=1)

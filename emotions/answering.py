@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +119,7 @@ def texts_answer(route: Route, cache: ResultCache, deadline: float, texts: Seque
     missing = {key: text for key, text in zip(keys, normal, strict=True) if key not in known}
     metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
     fresh, errors, timings = _compute(loaded, deadline, missing)
-    cache.set_many(fresh)
+    cache.share(fresh)
     entries = _calibrated(loaded.classifier, cache, known | fresh if fresh else known)
     return Answer(_results(route, keys, known, entries, errors), route, timings)
 
@@ -192,7 +192,8 @@ def _calibrated(
         return entries
     rows = classifier.calibrator.apply(np.array([each.probabilities for each in new.values()]))
     for (key, entry), row in zip(new.items(), rows, strict=True):
-        # A row of its own: a view would keep the whole batch alive.
-        new[key] = replace(entry, probabilities=row.copy(), calibrated=True)
-    cache.keep_calibrated(new)
+        new[key] = CachedResult(
+            row, entry.tokens, entry.windows, calibrated=True, unknown=entry.unknown
+        )
+    cache.keep(new)
     return entries | new

@@ -136,12 +136,12 @@ def load_failed(digest: str, reason: str) -> None:
 def _result_cache() -> ResultCache:
     from django.core.cache import cache
 
-    from emotions.cache import NoSharedCache, ResultCache
+    from emotions.cache import ResultCache
 
     return ResultCache(
         size=settings.RESULT_CACHE_SIZE,
         # Without Redis Django's cache is this process's memory: L1 is that already.
-        shared=cache if settings.REDIS_URL else NoSharedCache(),
+        shared=cache if settings.REDIS_URL else None,
         seconds=settings.RESULT_CACHE_SECONDS,
         secret=hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"valence.cache").digest(),
     )

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 Key = bytes
 _HEADER = struct.Struct("<IH")
+# Of what stays in the process; there -1 stands for an unknown count of unknown tokens.
+_KEPT = struct.Struct("<IHi")
 
 
 @dataclass(slots=True)
@@ -24,7 +26,7 @@ class CachedResult:
     """What the model said of one text: every presentation starts here.
 
     Redis has it as the model said it. The process keeps it ``calibrated``, and only that: the key
-    holds the model's digest, and its calibration with it. An entry never changes: threads share it.
+    holds the model's digest, and its calibration with it.
     """
 
     probabilities: FloatArray
@@ -36,8 +38,7 @@ class CachedResult:
 
     def pack(self) -> bytes:
         """Compact bytes: a header of six, then four for each label."""
-        body = self.probabilities.astype("<f4", copy=False).tobytes()
-        return _HEADER.pack(self.tokens, self.windows) + body
+        return _HEADER.pack(self.tokens, self.windows) + _bytes(self.probabilities)
 
     @classmethod
     def unpack(cls, data: bytes) -> CachedResult:
@@ -55,24 +56,16 @@ class SharedCache(Protocol):
     def set_many(self, data: Any, timeout: Any) -> Any: ...
 
 
-class NoSharedCache:
-    """Where no Redis is configured: remembers nothing."""
-
-    def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes]:
-        """Nothing."""
-        return {}
-
-    def set_many(self, data: Mapping[str, bytes], timeout: int) -> object:
-        """Forget *data*."""
-
-
 class ResultCache:
-    """L1, bounded and in process, over L2, shared by all processes."""
+    """L1, bounded and in process, over L2, shared by all processes, where there is one."""
 
-    def __init__(self, *, size: int, shared: SharedCache, seconds: int, secret: bytes) -> None:
+    def __init__(
+        self, *, size: int, shared: SharedCache | None, seconds: int, secret: bytes
+    ) -> None:
         self._size, self._shared, self._seconds = size, shared, seconds
         self._secret = secret[:64]
-        self._entries: OrderedDict[Key, CachedResult] = OrderedDict()
+        # As bytes: an object and an array for each would take as much again as they hold.
+        self._entries: OrderedDict[Key, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def key(self, digest: str, text: str) -> Key:
@@ -83,41 +76,53 @@ class ResultCache:
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, CachedResult]:
         """What is known of *keys*."""
-        found, missing = {}, []
+        kept, missing = {}, []
         with self._lock:
             for key in keys:
-                entry = self._entries.get(key)
-                if entry is None:
+                data = self._entries.get(key)
+                if data is None:
                     missing.append(key)
                 else:
                     self._entries.move_to_end(key)
-                    found[key] = entry
-        if missing:
-            shared = self._get_shared(missing)
-            self._remember(shared)
-            found.update(shared)
-        return found
+                    kept[key] = data
+        found = {key: _unpack_kept(data) for key, data in kept.items()}
+        return found | self._get_shared(missing) if missing and self._shared else found
 
-    def set_many(self, entries: Mapping[Key, CachedResult]) -> None:
-        """Keep *entries*, dropping what was used longest ago."""
-        self._remember(entries)
-        packed = {_name(key): entry.pack() for key, entry in entries.items()}
-        self._shared.set_many(packed, self._seconds)
+    def share(self, entries: Mapping[Key, CachedResult]) -> None:
+        """Tell the other processes what the model said."""
+        if self._shared and entries:
+            packed = {_name(key): entry.pack() for key, entry in entries.items()}
+            self._shared.set_many(packed, self._seconds)
 
-    def keep_calibrated(self, entries: Mapping[Key, CachedResult]) -> None:
-        """*entries* in the place of what was kept before calibration."""
-        self._remember(entries)
+    def keep(self, entries: Mapping[Key, CachedResult]) -> None:
+        """Keep *entries*, which are calibrated, here; what was used longest ago goes."""
+        packed = {key: _pack_kept(entry) for key, entry in entries.items()}
+        with self._lock:
+            self._entries.update(packed)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
 
     def _get_shared(self, keys: list[Key]) -> dict[Key, CachedResult]:
+        assert self._shared
         names = {_name(key): key for key in keys}
         hits = self._shared.get_many(names)
         return {names[name]: CachedResult.unpack(data) for name, data in hits.items()}
 
-    def _remember(self, entries: Mapping[Key, CachedResult]) -> None:
-        with self._lock:
-            self._entries.update(entries)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
+
+def _bytes(probabilities: FloatArray) -> bytes:
+    return probabilities.astype("<f4", copy=False).tobytes()
+
+
+def _pack_kept(entry: CachedResult) -> bytes:
+    unknown = -1 if entry.unknown is None else entry.unknown
+    return _KEPT.pack(entry.tokens, entry.windows, unknown) + _bytes(entry.probabilities)
+
+
+def _unpack_kept(data: bytes) -> CachedResult:
+    tokens, windows, unknown = _KEPT.unpack_from(data)
+    probabilities = np.frombuffer(data, dtype="<f4", offset=_KEPT.size)
+    known = None if unknown < 0 else unknown
+    return CachedResult(probabilities, tokens, windows, calibrated=True, unknown=known)
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from pathlib import Path
 from emotions.answering import Loaded, route_make, texts_answer
 from emotions.benchmarks.bare import bare_batch, bare_call, milliseconds, unique
 from emotions.benchmarks.figures import Figure, Suite
-from emotions.cache import NoSharedCache, ResultCache
+from emotions.cache import ResultCache
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.batcher import Batcher, BatcherLimits
 from mlops.inference.classifier import Classifier
@@ -125,7 +125,7 @@ def _tokenising(classifier: Classifier, texts: Sequence[str]) -> Figure:
 
 def _known(classifier: Classifier, texts: Sequence[str]) -> Figure:
     """A text that this process answered before: key, look-up, calibrated row."""
-    cache = ResultCache(size=1000, shared=NoSharedCache(), seconds=60, secret=b"benchmark")
+    cache = ResultCache(size=1000, shared=None, seconds=60, secret=b"benchmark")
     batcher = _batcher(classifier)
     route = route_make(
         Loaded(classifier, batcher), Serving(classifier.digest, Path()), pinned=False

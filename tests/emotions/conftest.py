@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotions.cache import NoSharedCache, ResultCache
+from emotions.cache import ResultCache
 from emotions.engine import Engine, EngineConfig
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.child import Child
@@ -29,7 +29,6 @@ def child(serving) -> Iterator[Child]:
 
 
 def result_cache(shared=None, size: int = 100) -> ResultCache:
-    shared = shared or NoSharedCache()
     return ResultCache(size=size, shared=shared, seconds=60, secret=b"a secret of the tests")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def test_it_works():
     made = result_cache()
     key = made.key(DIGEST, "hello")
     assert made.get_many([key]) == {}
-    made.set_many({key: entry()})
+    made.keep({key: entry()})
     assert made.get_many([key])[key].tokens == 7
 
 
@@ -41,11 +42,21 @@ def test_an_entry_survives_packing():
     np.testing.assert_array_equal(again.probabilities, entry(0.25).probabilities)
 
 
-def test_what_was_calibrated_takes_the_place_of_what_was_not_in_the_process_alone(redis):
+@pytest.mark.parametrize("unknown", [None, 0, 3])
+def test_what_is_kept_comes_back_as_it_was(unknown):
+    made = result_cache()
+    key = made.key(DIGEST, "hello")
+    made.keep({key: replace(entry(0.25), calibrated=True, unknown=unknown)})
+    again = made.get_many([key])[key]
+    assert (again.tokens, again.windows, again.calibrated, again.unknown) == (7, 2, True, unknown)
+    np.testing.assert_array_equal(again.probabilities, entry(0.25).probabilities)
+
+
+def test_what_is_kept_calibrated_is_so_in_the_process_alone(redis):
     made, other = result_cache(redis), result_cache(redis)
     key = made.key(DIGEST, f"calibrated {os.getpid()}")
-    made.set_many({key: entry(0.75)})
-    made.keep_calibrated({key: entry(0.5)})
+    made.share({key: entry(0.75)})
+    made.keep({key: entry(0.5)})
     assert made.get_many([key])[key].probabilities[0] == 0.5
     assert other.get_many([key])[key].probabilities[0] == 0.75
 
@@ -60,9 +71,9 @@ def test_keys_differ_by_model_text_and_secret():
 def test_what_was_used_longest_ago_goes_first():
     made = result_cache(size=2)
     first, second, third = (made.key(DIGEST, text) for text in "abc")
-    made.set_many({first: entry(), second: entry()})
+    made.keep({first: entry(), second: entry()})
     made.get_many([first])
-    made.set_many({third: entry()})
+    made.keep({third: entry()})
     assert set(made.get_many([first, second, third])) == {first, third}
 
 
@@ -81,7 +92,7 @@ def redis() -> RedisCache:
 def test_processes_share_results_through_redis(redis):
     one, other = result_cache(redis), result_cache(redis)
     key = one.key(DIGEST, f"shared {os.getpid()}")
-    one.set_many({key: entry(0.75)})
+    one.share({key: entry(0.75)})
     np.testing.assert_array_equal(
         other.get_many([key])[key].probabilities, entry(0.75).probabilities
     )
@@ -89,7 +100,7 @@ def test_processes_share_results_through_redis(redis):
 
 def test_redis_holds_no_readable_text(redis):
     made = result_cache(redis)
-    made.set_many({made.key(DIGEST, "a secret confession"): entry()})
+    made.share({made.key(DIGEST, "a secret confession"): entry()})
     client = redis.client.get_client()
     assert not [key for key in client.scan_iter() if b"confession" in key]
 
@@ -98,6 +109,7 @@ def test_a_redis_that_is_down_costs_no_answer():
     down = RedisCache("redis://127.0.0.1:1/0", {"OPTIONS": OPTIONS})
     made = result_cache(down)
     key = made.key(DIGEST, "hello")
-    made.set_many({key: entry()})
+    made.share({key: entry()})
+    made.keep({key: entry()})
     assert made.get_many([key]).keys() == {key}
     assert made.get_many([made.key(DIGEST, "unknown")]) == {}

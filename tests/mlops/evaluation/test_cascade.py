@@ -9,11 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from mlops.evaluation.cascade import SHARES, Answers, cascade_curve, doubt
-from mlops.inference.huggingface import artifact_adopt
 from mlops.inference.manifest import MANIFEST_NAME, manifest_read
-from tests.mlops.inference.models import huggingface_folder
-
-ROWS = "good day\t0\ta\nbad day\t1\tb\nwhat a day\t2\tc\ni am sad\t1,2\td\n"
+from tests.mlops.evaluation.conftest import ROWS
 
 
 @pytest.fixture
@@ -25,13 +22,6 @@ def world():
     blurred = 1 / (1 + np.exp(-logits - rng.normal(0.0, 2.0, size=logits.shape)))
     actual = rng.random(truth.shape) < truth
     return Answers(blurred, np.full(3000, 0.001)), Answers(truth, np.full(3000, 0.003)), actual
-
-
-@pytest.fixture
-def artifact(tmp_path):
-    source = huggingface_folder(tmp_path / "source", "bert")
-    artifact_adopt(source, tmp_path / "artifact", name="tiny")
-    return tmp_path / "artifact"
 
 
 @pytest.fixture

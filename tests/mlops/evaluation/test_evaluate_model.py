@@ -5,20 +5,12 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from mlops.inference.huggingface import artifact_adopt
 from mlops.models import Evaluation
 from mlops.services.versions import version_register
-from tests.mlops.inference.models import LABELS, huggingface_folder
+from tests.mlops.evaluation.conftest import ROWS
+from tests.mlops.inference.models import LABELS
 
 pytestmark = pytest.mark.django_db
-ROWS = "good day\t0\ta\nbad day\t1\tb\nwhat a day\t2\tc\ni am sad\t1,2\td\n"
-
-
-@pytest.fixture
-def artifact(tmp_path):
-    source = huggingface_folder(tmp_path / "source", "bert")
-    artifact_adopt(source, tmp_path / "artifact", name="tiny")
-    return tmp_path / "artifact"
 
 
 @pytest.fixture

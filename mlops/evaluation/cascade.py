@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.evaluation.fitting import fitted, folds_split, logit, thresholds_fit
+from mlops.evaluation.fitting import fitted, folds_split, logit
 from mlops.evaluation.metrics import BoolArray, FloatArray, f1_macro, f1_micro
 from mlops.inference.classifier import Classifier
 
@@ -89,13 +89,13 @@ def _round(
     predicted = np.zeros((len(SHARES), *actual.shape), dtype=bool)
     escalated = np.zeros((len(SHARES), len(actual)), dtype=bool)
     for fit, score in folds_split(len(actual), FOLDS, rng):
-        calibrated, own = fitted(small.probabilities, actual, fit)
-        _, others = fitted(full.probabilities, actual, fit)
-        doubts = doubt(calibrated, thresholds_fit(calibrated[fit]))
+        first, thresholds = fitted(small.probabilities, actual, fit)
+        second, others = fitted(full.probabilities, actual, fit)
+        own, handed, doubts = first >= thresholds, second >= others, doubt(first, thresholds)
         for index, share in enumerate(SHARES):
             asked = _over(doubts, fit, share)[score]
             escalated[index, score] = asked
-            predicted[index, score] = np.where(asked[:, None], others[score], own[score])
+            predicted[index, score] = np.where(asked[:, None], handed[score], own[score])
     return [_figures(*each, small, full, actual) for each in zip(predicted, escalated, strict=True)]
 
 

@@ -105,18 +105,18 @@ def held_out(
     calibrated = np.zeros(probabilities.shape, dtype=np.float64)
     predicted = np.zeros_like(actual)
     for fit, score in folds_split(len(actual), folds, rng):
-        every, decided = fitted(probabilities, actual, fit)
-        calibrated[score], predicted[score] = every[score], decided[score]
+        every, thresholds = fitted(probabilities, actual, fit)
+        calibrated[score], predicted[score] = every[score], every[score] >= thresholds
     return calibrated, predicted
 
 
 def fitted(
     probabilities: FloatArray, actual: BoolArray, rows: NDArray[np.int64]
-) -> tuple[FloatArray, BoolArray]:
-    """Calibrated probabilities and decisions of all rows by a fit on *rows* alone."""
+) -> tuple[FloatArray, FloatArray]:
+    """Calibrated probabilities of all rows, and thresholds, by a fit on *rows* alone."""
     calibration = calibration_fit(probabilities[rows], actual[rows])
     calibrated = calibration.apply(probabilities)
-    return calibrated, calibrated >= thresholds_fit(calibrated[rows])
+    return calibrated, thresholds_fit(calibrated[rows])
 
 
 def _scores(

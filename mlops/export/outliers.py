@@ -12,13 +12,15 @@ are moved, since weights have a scale for each output and hardly notice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+
+from mlops.export.feeds import windows_feed
 
 # Channels above this quantile of a product's channels are brought down to it.
 CAP = 0.98
@@ -75,25 +77,14 @@ def _peaks(
     try:
         session = ort.InferenceSession(watched, providers=["CPUExecutionProvider"])
         peaks: dict[str, FloatArray] = {}
-        for feed in _feeds(session, windows):
-            for name, values in zip(names, session.run(list(names), feed), strict=True):
+        for window in windows:
+            found = session.run(list(names), windows_feed(session, [window]))
+            for name, values in zip(names, found, strict=True):
                 highest = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
                 peaks[name] = np.maximum(peaks.get(name, highest), highest)
         return peaks
     finally:
         watched.unlink()
-
-
-def _feeds(
-    session: ort.InferenceSession, windows: Sequence[Sequence[int]]
-) -> Iterator[dict[str, NDArray[np.int64]]]:
-    inputs = {node.name for node in session.get_inputs()}
-    for window in windows:
-        ids = np.array([window], dtype=np.int64)
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        if "token_type_ids" in inputs:
-            feed["token_type_ids"] = np.zeros_like(ids)
-        yield feed
 
 
 def _factors(peaks: FloatArray) -> FloatArray:

@@ -22,8 +22,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from mlops.export.feeds import MASK, windows_feed
+
 logger = logging.getLogger(__name__)
-MASK = "attention_mask"
 # Names of what is added: which rows are tokens, and where each position finds its row.
 _TOKENS, _PLACES = "unpadded/tokens", "unpadded/places"
 # What computes each row from itself, if its other inputs are constants of at most one dimension.
@@ -196,14 +197,5 @@ def _same(plain: Path, rewritten: Path, windows: Sequence[Sequence[int]]) -> boo
 
 def _outputs(path: Path, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    ids = np.zeros((len(windows), max(map(len, windows))), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for row, window in enumerate(windows):
-        ids[row, : len(window)] = window
-        mask[row, : len(window)] = 1
-    feed = {"input_ids": ids, MASK: mask, "token_type_ids": np.zeros_like(ids)}
-    wanted = {node.name for node in session.get_inputs()}
-    logits: NDArray[np.float32] = session.run(
-        None, {name: value for name, value in feed.items() if name in wanted}
-    )[0]
+    logits: NDArray[np.float32] = session.run(None, windows_feed(session, windows))[0]
     return logits

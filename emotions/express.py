@@ -39,9 +39,9 @@ from config.common.metrics import answer_count
 from config.common.middleware import ContentSecurityPolicyMiddleware, request_id_of
 from emotions.calls import Options, failure_keep, request_answer, request_validate, texts_of
 from emotions.engine import engine
+from emotions.views import AnalyzeView
 
 PATH = "/api/v1/emotions/analyze"
-SCOPE = "emotions:read"
 VIEW = "analyze"
 # Larger bodies are batches, whose texts take most of the time on either way.
 MAX_BODY = 1_000_000
@@ -131,7 +131,9 @@ def _principal(call: _Call) -> Principal | None:
     """Who asks, if they may and no query is needed to know it."""
     key = api_key_of(call)
     principal = principal_known(key) if key else None
-    if principal is None or principal.key is None or SCOPE not in principal.scopes:
+    if principal is None or principal.key is None:
+        return None
+    if not principal.scopes.issuperset(AnalyzeView.required_scopes):
         return None
     # A pinned version may have to be looked up.
     if principal.key.pinned_model or not principal.reaches_from(client_address(call)):
@@ -156,7 +158,7 @@ def _is_plain(environ: Environ) -> bool:
         and length.isdecimal()
         and int(length) <= MAX_BODY
         and _host_allowed(environ.get("HTTP_HOST", ""))
-        and (_is_secure(environ) or not settings.SECURE_SSL_REDIRECT)
+        and (not settings.SECURE_SSL_REDIRECT or _is_secure(environ))
     )
 
 

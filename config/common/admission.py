@@ -14,9 +14,9 @@ from config.common.errors import API_PREFIX, error_body
 from config.common.metrics import refusal_count
 from config.common.middleware import request_id_of
 
-# Requests at work at a time in each process. More answered cached texts slower, since they share
-# one interpreter lock, and uncached ones no faster.
-SLOTS = 16
+# Requests at work at a time in each process. With fewer the queue in front of the model seldom has
+# texts of a length to choose from; with more they only wait for the interpreter's lock.
+SLOTS = 32
 # Threads of the server beyond slots and line: they say no while all others wait.
 SPARE = 16
 _DETAIL = "More requests are waiting than can be answered in time; try again shortly."

@@ -2,8 +2,8 @@
 
 A lane is the right to run one forward pass at a time. While one is free, the thread that asks
 takes it and computes its own texts: no hand-over, no wake-up. Otherwise they queue, and a thread
-of the batcher's takes as many as fit the token budget when a lane comes free. A text that makes
-a batch fail is isolated.
+of the batcher's takes the oldest, with as many of its length as fit the token budget, when a lane
+comes free. A text that makes a batch fail is isolated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.inference.buckets import padded_width
 from mlops.inference.errors import (
     DeadlineExceededError,
     InferenceError,
@@ -26,7 +25,7 @@ from mlops.inference.errors import (
     NotReadyError,
     QueueFullError,
 )
-from mlops.inference.tickets import Submission, Ticket
+from mlops.inference.tickets import Submission, Ticket, batch_pick
 from mlops.inference.tokenization import EncodedText
 
 FloatArray = NDArray[np.float32]
@@ -35,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # A batch that killed the thread is tried once more, then its texts are given up.
 MAX_ATTEMPTS = 2
+# A pass chooses texts of a length among those of so many passes.
+PASSES_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +194,26 @@ class Batcher:
                     self._condition.notify()
 
     def _take(self) -> list[Ticket]:
-        """The oldest tickets that fit the budget together; at least one. The lock is held."""
-        batch: list[Ticket] = []
-        widest = 0
-        while self._pending:
-            widest = max(widest, padded_width(self._pending[0].encoded.cost, self._limits.widths))
-            if batch and widest * (len(batch) + 1) > self._limits.token_budget:
-                break
-            ticket = self._pending.popleft()
-            if ticket.waiting:
-                batch.append(ticket)
-            else:
-                self._in_flight.pop(ticket.key, None)
+        """The oldest ticket and those next to it in length. The lock is held."""
+        ahead = self._ahead()
+        batch = batch_pick(ahead, self._limits.token_budget, self._limits.widths)
+        picked = set(batch)
+        self._pending.extendleft(ticket for ticket in reversed(ahead) if ticket not in picked)
         return batch
+
+    def _ahead(self) -> list[Ticket]:
+        """The oldest, taken out: about what the next ``PASSES_AHEAD`` passes compute."""
+        ahead: list[Ticket] = []
+        most = 1
+        while self._pending and len(ahead) < most:
+            ticket = self._pending.popleft()
+            if not ticket.waiting:
+                self._in_flight.pop(ticket.key, None)
+                continue
+            if not ahead:
+                most = PASSES_AHEAD * max(1, self._limits.token_budget // ticket.encoded.cost)
+            ahead.append(ticket)
+        return ahead
 
     def _run(self, batch: list[Ticket]) -> None:
         """Compute *batch*; when it fails, halve it until the culprit stands alone."""

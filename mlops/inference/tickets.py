@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops.inference.buckets import padded_width
 from mlops.inference.errors import InferenceError
 from mlops.inference.tokenization import EncodedText
 
@@ -73,3 +74,22 @@ class Submission:
     def wait(self, timeout: float) -> bool:
         """Whether all tickets were settled within *timeout* seconds."""
         return self.settled or self._done.acquire(timeout=max(0.0, timeout))
+
+
+def batch_pick(
+    ahead: Sequence[Ticket], token_budget: int, widths: Sequence[int] = ()
+) -> list[Ticket]:
+    """The first of *ahead*, and of the others those nearest to its length that fit the budget.
+
+    Texts of a length have less padding between them. The first is always among them, so that none
+    is passed over for ever.
+    """
+    batch: list[Ticket] = []
+    widest = 0
+    # Sorting is stable: of two that are as near, the older one.
+    for ticket in sorted(ahead, key=lambda each: abs(each.encoded.cost - ahead[0].encoded.cost)):
+        widest = max(widest, padded_width(ticket.encoded.cost, widths))
+        if batch and widest * (len(batch) + 1) > token_budget:
+            break
+        batch.append(ticket)
+    return batch

@@ -91,6 +91,19 @@ def test_a_batch_stays_within_its_token_budget(batcher, gate, classifier):
     assert max(gate.batches) * len(classifier.encode(texts[:1])[0].windows[0]) <= 512
 
 
+def test_texts_of_a_length_share_a_batch_and_the_oldest_goes_first(batcher, gate, classifier):
+    first = batcher.submit(encoded(classifier, "first"))
+    assert gate.entered.wait(PATIENCE)
+    # By turns, a long one first: as they come they would need three passes, all of them padded.
+    texts = [text for i in range(9) for text in (f"{'word ' * 60}{i}", f"short {i}")]
+    mixed = [batcher.submit(encoded(classifier, text)) for text in texts]
+    gate.open.set()
+    tickets = [batcher.wait(each, PATIENCE)[0] for each in (first, *mixed)][1:]
+    assert gate.batches == [1, 8, 9, 1]
+    assert max(ticket.done_at for ticket in tickets[0:16:2]) <= tickets[1].started_at
+    assert tickets[1].done_at <= tickets[16].started_at
+
+
 def test_a_poisonous_text_gets_its_own_error_and_the_others_their_answers(
     batcher, gate, classifier
 ):

@@ -175,6 +175,7 @@ def _server(peer: Peer, peers: Path, model: Path, data_dir: Path) -> Server:
         "PEER_WORKERS": str(cores()),
         # Telemetry would be measured too.
         "BENTOML_DO_NOT_TRACK": "True",
+        "ORT_DISABLE_TELEMETRY": "1",
     }
     return Server(
         peer.command(peers / peer.name / "bin", port),

@@ -7,6 +7,7 @@ the client ask less and so look better (coordinated omission).
 
 from __future__ import annotations
 
+import itertools
 import selectors
 import socket
 import time
@@ -129,8 +130,10 @@ def open_loop(
     """What becomes of *rate* requests a second; each is timed from the moment it fell due."""
     outcome, everyone = Outcome(seconds=seconds), list[_Connection]()
     idle, due = deque[_Connection](), deque[float]()
-    started, sent = time.perf_counter(), 0
-    total = int(rate * seconds)
+    total, sent = int(rate * seconds), 0
+    # Made beforehand: what the client does meanwhile is missing to the server.
+    bodies = iter(list(itertools.islice(requests, total)))
+    started = time.perf_counter()
     with selectors.DefaultSelector() as selector:
         busy = 0
         while time.perf_counter() - started < seconds + patience and (sent < total or busy or due):
@@ -140,7 +143,7 @@ def open_loop(
                 sent += 1
             while due and (idle or len(everyone) < MAX_CONNECTIONS):
                 connection = idle.popleft() if idle else _new(target, selector, everyone)
-                connection.send(next(requests), due.popleft())
+                connection.send(next(bodies), due.popleft())
                 busy += 1
             next_due = started + sent / rate - time.perf_counter() if sent < total else 0.05
             for key, _ in selector.select(max(0.0, min(next_due, 0.05))):
@@ -188,10 +191,8 @@ def _new(
 
 
 def _length(head: bytes) -> int:
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return int(line[15:])
-    return 0
+    _, found, rest = head.lower().partition(b"\r\ncontent-length:")
+    return int(rest.partition(b"\r\n")[0]) if found else 0
 
 
 def _close(connections: list[_Connection]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from mlops.export.exporters import exporter_named, exporter_versions
-from mlops.export.graphs import cpu_flags, graph_finish, quantization_isa
+from mlops.export.graphs import graph_finish
 from mlops.export.options import ExportOptions
 from mlops.export.outliers import CAP
 from mlops.export.parity import Texts, parity_measure, probe_windows
@@ -25,6 +25,7 @@ from mlops.inference.artifact import (
 )
 from mlops.inference.errors import ArtifactError
 from mlops.inference.manifest import Manifest
+from mlops.inference.processor import cpu_flags
 from mlops.inference.protocol import Progress, silent
 from mlops.inference.torch_backend import model_load
 
@@ -109,8 +110,8 @@ def _plain(value: Any) -> Any:
 def _child(parent: Manifest, options: ExportOptions, versions: dict[str, str]) -> Manifest:
     exported = {"parent": parent.digest, **options.as_dict(), "versions": versions}
     if options.precision == "int8":
-        # int8 answers differ between processors: which one judged this export matters.
-        exported |= {"isa": quantization_isa(), "cpu_flags": cpu_flags(), "outlier_cap": CAP}
+        # Of a graph that answers oddly, one asks first where it was judged.
+        exported |= {"weights": "int8", "cpu_flags": cpu_flags(), "outlier_cap": CAP}
     return replace(
         parent,
         format="onnx",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mlops.export.options import ExportOptions, ExportOptionsError, Optimization
 from mlops.export.outliers import outliers_tame
 from mlops.export.padding import padding_skip
-
-# What decides how int8 products are computed, and so what an export answers.
-_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "avx512f", "avx2")
 
 
 def graph_finish(
@@ -47,31 +43,14 @@ def graph_finish(
         shutil.move(graph, path)
 
 
-def cpu_flags() -> list[str]:
-    """The instruction sets of this processor that matter for int8."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    words = set(text.split())
-    return [flag for flag in _FLAGS if flag in words]
-
-
-def quantization_isa() -> str:
-    """The instruction set that int8 weights are laid out for."""
-    if platform.machine().lower() in {"arm64", "aarch64"}:
-        return "arm64"
-    flags = cpu_flags()
-    if "avx512_vnni" in flags or "avx_vnni" in flags or "amx_int8" in flags:
-        return "avx512_vnni"
-    return "avx512" if "avx512f" in flags else "avx2"
-
-
 def _quantize(plain: Path, path: Path) -> None:
     """Dynamic int8: per channel, MatMul with constant weights and embedding look-ups only.
 
     Products of two activations (attention) stay in fp32: quantising them costs accuracy and
     gains nothing. Neither does it for rows that are only moved.
+
+    Weights are signed on every machine, which is what VNNI and ARM compute fastest. Where sums of
+    such products would saturate, ONNX Runtime is told to turn them around when it loads.
     """
     import onnx
     from optimum.onnxruntime import ORTQuantizer
@@ -85,11 +64,10 @@ def _quantize(plain: Path, path: Path) -> None:
         if (node.op_type == "MatMul" and node.input[1] not in weights)
         or (node.op_type == "Gather" and node.input[0] not in weights)
     ]
-    configure: Callable[..., Any] = getattr(AutoQuantizationConfig, quantization_isa())
     quantizer = ORTQuantizer.from_pretrained(plain.parent, file_name=plain.name)
     saved = quantizer.quantize(
         save_dir=plain.parent,
-        quantization_config=configure(
+        quantization_config=AutoQuantizationConfig.avx512_vnni(
             is_static=False,
             per_channel=True,
             operators_to_quantize=["MatMul", "Gather"],

@@ -16,9 +16,12 @@ from mlops.inference.errors import (
     LabelsMismatchError,
 )
 from mlops.inference.manifest import Manifest
+from mlops.inference.processor import products_are_exact
 
 # Warnings and up would print a line per optimised node.
 _LOG_ERRORS_ONLY = 3
+# ONNX Runtime turns signed weights into unsigned ones, whose kernels add in 32 bits.
+_EXACT_PRODUCTS = "session.x64quantprecision"
 
 
 class OnnxBackend:
@@ -66,6 +69,9 @@ def _session_options() -> ort.SessionOptions:
     session.intra_op_num_threads = session.inter_op_num_threads = 1
     # A plan of memory for each new shape would be kept for ever, and gains nothing measurable.
     session.enable_mem_pattern = False
+    if not products_are_exact():
+        # On AVX2 and early AVX-512 two products are added in 16 bits, too few for large ones.
+        session.add_session_config_entry(_EXACT_PRODUCTS, "1")
     return session
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import onnx
 import pytest
 
 from emotions.setup import PRETRAINED
@@ -34,6 +35,14 @@ def test_it_works(version_folder_int8):
     assert manifest.provenance["parity"]["mean_difference"] < 0.01
     assert manifest.provenance["parity"]["top_label_agreement"] > 0.9
     assert (version_folder_int8 / "model.onnx").stat().st_size < 25_000_000
+
+
+def test_weights_are_signed_on_every_machine(version_folder_int8):
+    """VNNI and ARM compute them fastest, and the others are told to add them in 32 bits"""
+    graph = onnx.load(version_folder_int8 / "model.onnx").graph
+    weights = {node.input[1] for node in graph.node if node.op_type == "MatMulInteger"}
+    types = {each.data_type for each in graph.initializer if each.name in weights}
+    assert types == {onnx.TensorProto.INT8}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -25,6 +25,9 @@ class Scorer:
         options = ort.SessionOptions()
         # As ours: several processes or threads do more than several threads for one text.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        if not _vnni():
+            # As ours: sums that do not saturate.
+            options.add_session_config_entry("session.x64quantprecision", "1")
         self._session = ort.InferenceSession(folder / "model.onnx", options)
         self._inputs = {node.name for node in self._session.get_inputs()}
 
@@ -39,3 +42,8 @@ class Scorer:
         logits = np.asarray(self._session.run(None, feed)[0], dtype=np.float64)
         scores = np.round(1 / (1 + np.exp(-logits)), 4).tolist()
         return [dict(zip(self.labels, row, strict=True)) for row in scores]
+
+
+def _vnni() -> bool:
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and "vnni" in flags.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from emotions.answering import Loaded, Route, route_make
+from emotions.preloading import preloaded
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.batcher import Batcher, BatcherLimits
 from mlops.inference.classifier import Classifier
@@ -79,7 +80,8 @@ class Fleet:
         """Load and warm *serving*; False, with ``errors`` saying why, if that fails."""
         started = time.perf_counter()
         try:
-            classifier = Classifier.load(serving.folder, self._runtime)
+            known = preloaded.take(serving.digest)
+            classifier = known or Classifier.load(serving.folder, self._runtime)
         except Exception as error:
             self._failed[serving.digest] = RETRY_LOOKS
             message = f"{type(error).__name__}: {error}"
@@ -108,6 +110,7 @@ class Fleet:
         """Drain and free every other version, each in a thread of its own."""
         for digest in set(self._loaded) - digests:
             self._drain(self._loaded.pop(digest))
+        preloaded.keep(digests)
         for known in (self.errors, self._failed):
             for digest in set(known) - digests:
                 del known[digest]

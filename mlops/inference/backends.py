@@ -66,6 +66,19 @@ class Backend(Protocol):
         """Logits ``(batch, labels)`` for token ids and mask, ``(batch, tokens)`` each."""
         ...
 
+    def rest(self) -> None:
+        """Give back the working memory of past passes; the next ones take it anew."""
+        ...
+
+
+def survives_fork(manifest: Manifest, options: RuntimeOptions) -> bool:
+    """Whether a process may fork after it has loaded this: neither threads nor a device go lost."""
+    if manifest.format != "onnx":
+        return False
+    from mlops.inference.onnx_backend import on_cpu
+
+    return on_cpu(options)
+
 
 def backend_load(folder: Path, manifest: Manifest, options: RuntimeOptions) -> Backend:
     """The backend for the artifact's format.

@@ -61,12 +61,16 @@ class Classifier:
             NotFiniteError: if an answer is NaN or infinite.
         """
         window = _LONG * max(1, self.manifest.max_length // 10)
-        many = [_SHORT] * (self.token_budget // len(self.encode([_SHORT])[0].windows[0]))
+        many = self.token_budget // len(self.encode([_SHORT])[0].windows[0])
         try:
-            for texts in ([_SHORT], [window], many):
-                self.predict(texts)
+            for text, times in ((_SHORT, 1), (window, 1), (_SHORT, many)):
+                self.predict_encoded(self.encode([text]) * times)
         except InferenceError as error:
             raise NotFiniteError(f"{self.manifest.name}: {error}") from error
+
+    def rest(self) -> None:
+        """Give back the working memory of past passes."""
+        self._backend.rest()
 
     @property
     def device(self) -> str:

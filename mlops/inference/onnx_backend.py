@@ -55,12 +55,26 @@ class OnnxBackend:
         logits: FloatArray = self._session.run(None, feed)[0]
         return logits.astype(np.float32, copy=False)
 
+    def rest(self) -> None:
+        if self.device != "cpu":
+            return
+        shrink = ort.RunOptions()
+        shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        token = np.ones((1, 1), dtype=np.int64)
+        self._session.run(None, dict.fromkeys(self._inputs, token), shrink)
+
     def _check_head(self, path: Path, manifest: Manifest) -> None:
         width = self._session.get_outputs()[0].shape[-1]
         if isinstance(width, int) and width != len(manifest.labels):
             raise LabelsMismatchError(
                 f"{path}: the head has {width} outputs, the manifest {len(manifest.labels)} labels"
             )
+
+
+def on_cpu(options: RuntimeOptions) -> bool:
+    """Whether sessions with *options* compute on the processor, in the threads that ask."""
+    cuda = "CUDAExecutionProvider" in ort.get_available_providers()
+    return options.device == "cpu" or not cuda
 
 
 def _session_options() -> ort.SessionOptions:

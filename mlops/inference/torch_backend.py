@@ -64,6 +64,9 @@ class TorchBackend:
             return self._runner.run(input_ids, attention_mask)
         return self._exact(input_ids, attention_mask)
 
+    def rest(self) -> None:
+        """Nothing: PyTorch's memory is given back as soon as a version is let go."""
+
     @torch.inference_mode()
     def _exact(self, input_ids: IntArray, attention_mask: IntArray) -> FloatArray:
         ids, mask = (torch.from_numpy(each).to(self.device) for each in (input_ids, attention_mask))

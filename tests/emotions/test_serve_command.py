@@ -7,31 +7,15 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
 from django.conf import settings
 from django.db import connection
 
-from tests.conftest import Server, server_start, server_stop, wait_until_ready
+from tests.conftest import server_start, server_stop, wait_until_ready
+from tests.processes import children, command_line, web_main, web_workers
 from tests.waiting import PATIENCE, wait_for
-
-
-def children(running: Server) -> list[int]:
-    """Every process below the command, however deep."""
-    found, queue = [], [running.process.pid]
-    while queue:
-        listed = Path(f"/proc/{queue[0]}/task/{queue.pop(0)}/children")
-        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            pids = list(map(int, listed.read_text().split()))
-            found += pids
-            queue += pids
-    return found
-
-
-def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def test_it_works(fresh):
@@ -65,9 +49,9 @@ def test_the_web_process_holds_nothing_that_answers_nobody(fresh):
     unused = ["libtorch", "/regex/", "/cryptography/", "/charset_normalizer/", "/markupsafe/"]
     if connection.vendor != "postgresql":
         unused.append("/psycopg_binary")
-    workers = [pid for pid in children(fresh) if "granian" in command_line(pid)]
+    workers = web_workers(fresh)
     assert workers
-    for pid in workers:
+    for pid in [web_main(fresh), *workers]:
         mapped = Path(f"/proc/{pid}/maps").read_text()
         assert [name for name in unused if name in mapped] == []
 
@@ -87,12 +71,7 @@ def test_a_port_in_use_is_named(fresh, fresh_environment):
 
 
 def test_a_web_process_that_dies_is_started_again(fresh):
-    (main,) = [
-        pid
-        for pid in children(fresh)
-        if parent(pid) == fresh.process.pid and "granian" in command_line(pid)
-    ]
-    (worker, *_) = [pid for pid in children(fresh) if parent(pid) == main]
+    worker = web_workers(fresh)[0]
     os.kill(worker, signal.SIGKILL)
     wait_for(lambda: worker not in children(fresh))
     wait_until_ready(fresh)
@@ -109,10 +88,6 @@ def test_ctrl_c_ends_every_process_and_the_secrets_are_not_shown_again(fresh, fr
     assert server_stop(again) == 0
     assert "exist already" in printed
     assert "password" not in printed
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
 def test_a_damaged_model_stops_the_start_with_its_name(fresh_environment, tmp_path):

@@ -112,7 +112,7 @@ def server_processes(supervisor: int) -> list[int]:
         pid = waiting.pop()
         below = _children(pid)
         waiting += below
-        if not below and "granian" in _command(pid):
+        if not below and "config.wsgi" in _command(pid):
             found.append(pid)
     return sorted(found)
 

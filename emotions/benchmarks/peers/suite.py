@@ -92,7 +92,8 @@ def peers_suite(
     found = [peer for peer in PEERS if (peers / peer.name / "bin").is_dir()]
     names = [OURS, *(peer.name for peer in found)]
     series: dict[str, dict[str, list[float]]] = {
-        kind: {name: [] for name in names} for kind in ("single", "rate", "slow", "memory", "idle")
+        kind: {name: [] for name in names}
+        for kind in ("single", "rate", "slow", "memory", "all", "idle")
     }
     series["single"]["bare"] = []
     for _ in range(ROUNDS):
@@ -109,7 +110,8 @@ def peers_suite(
     note = (
         "Each server alone, a process or worker for each core, one core a pass. Ours keeps each to "
         "its core (PIN_WORKERS); the others have no such setting. Only ours checks a key, counts "
-        "limits, keeps a log and metrics."
+        "limits, keeps a log and metrics. Of memory that processes share, each holds its part "
+        "(PSS); all of them are the supervisor, too, and what starts the workers."
     )
     return Suite("peers", note, _figures(series, names))
 
@@ -130,6 +132,7 @@ def _figures(series: dict[str, dict[str, list[float]]], names: Sequence[str]) ->
         Figure(f"{CLIENTS} clients", "texts/s", series["rate"]),
         Figure("their 99th percentile", "ms", series["slow"]),
         Figure("memory of the largest process", "MB", series["memory"]),
+        Figure("memory of all its processes", "MB", series["all"]),
         Figure("CPU when idle", "% of a core", series["idle"]),
         *against,
     ]
@@ -149,7 +152,9 @@ def _measure(
     series["slow"][name].append(outcome.milliseconds(99))
     connection = connect(target)
     series["single"][name] += [ask(connection, next(bodies)) for _ in range(SINGLES)]
-    series["memory"][name].append(max(server.memory().values()))
+    held = server.memory().values()
+    series["memory"][name].append(max(held))
+    series["all"][name].append(sum(held))
     series["idle"][name].append(server.idle())
 
 

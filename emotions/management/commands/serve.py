@@ -73,7 +73,7 @@ def _addresses(base: str, result: SetupResult) -> str:
 def _web(host: str, port: int, workers: int) -> Program:
     metrics = _empty(settings.DATA_DIR / "metrics")
     command = [
-        *(str(Path(sys.executable).with_name("granian")), "--interface", "wsgi"),
+        *(*_server(workers), "--interface", "wsgi"),
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--blocking-threads", str(threads()), "--respawn-failed-workers"),
         *("--log-level", settings.LOG_LEVEL.lower(), "config.wsgi:application"),
@@ -82,10 +82,19 @@ def _web(host: str, port: int, workers: int) -> Program:
         # Workers add their numbers up in this folder; /metrics answers for all of them.
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "WORKERS": str(workers),
+        # numpy has nothing to do here for threads of its own, and a fork would lose them.
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         # glibc gives each of many threads a heap of its own, and none of them shrinks.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
     }
     return Program("web", command, environment)
+
+
+def _server(workers: int) -> list[str]:
+    """Granian; with all loaded ahead of the workers where several can share that."""
+    if workers > 1 and sys.platform == "linux":
+        return [sys.executable, "-m", "config.webserver"]
+    return [str(Path(sys.executable).with_name("granian"))]
 
 
 def _celery() -> Program:

@@ -10,9 +10,9 @@ import os
 import signal
 from collections.abc import Callable
 
-from mlops.inference.artifact import artifact_verify
 from mlops.inference.backends import RuntimeOptions, survives_fork
 from mlops.inference.classifier import Classifier
+from mlops.inference.manifest import manifest_read
 from mlops.inference.memory import memory_release
 from mlops.routing.table import RoutingTable, Serving
 
@@ -59,7 +59,7 @@ class Preloaded:
 
     def _load(self, serving: Serving, runtime: RuntimeOptions) -> None:
         known = serving.digest in self._classifiers
-        if known or not survives_fork(artifact_verify(serving.folder), runtime):
+        if known or not survives_fork(manifest_read(serving.folder), runtime):
             return
         classifier = Classifier.load(serving.folder, runtime)
         classifier.rest()

@@ -40,12 +40,12 @@ class Workers:
     environment: dict[str, str]
     key: str
 
-    def answers(self) -> list[httpx.Response]:
-        """To the same text, each over a connection of its own: all workers are asked."""
+    def answers(self, *texts: str) -> list[httpx.Response]:
+        """To the same texts, each over a connection of its own: all workers are asked."""
         url = f"{self.running.url}/api/v1/emotions/analyze"
         headers = {"Authorization": f"Api-Key {self.key}"}
         return [
-            httpx.post(url, json={"text": TEXT}, headers=headers, timeout=PATIENCE)
+            httpx.post(url, json={"texts": texts or [TEXT]}, headers=headers, timeout=PATIENCE)
             for _ in range(CONNECTIONS)
         ]
 
@@ -90,7 +90,9 @@ def workers(environment) -> Iterator[Workers]:
     printed = manage(environment, "create_api_key", DEFAULT_EMAIL, "--name", "tests")
     key = re.search(r"val_\S+", printed).group()
     folder = Path(environment["DATA_DIR"])
-    running = server_start(environment, folder, "--no-worker", "--workers", "2")
+    # Two lanes in each.
+    lanes = environment | {"INFERENCE_THREADS": "2"}
+    running = server_start(lanes, folder, "--no-worker", "--workers", "2")
     yield Workers(running, environment, key)
     server_stop(running)
 
@@ -100,6 +102,14 @@ def test_it_works(workers):
     assert {answer.status_code for answer in answers} == {200}
     scores = [answer.json()["results"][0]["scores"] for answer in answers]
     assert scores == [scores[0]] * CONNECTIONS
+
+
+def test_batches_are_tokenised_and_computed_side_by_side(workers):
+    """By threads that a worker starts after the fork."""
+    texts = [f"{TEXT}, and this is word number {number} of it" for number in range(100)]
+    answers = workers.answers(*texts)
+    labels = {result["dominant"]["label"] for each in answers for result in each.json()["results"]}
+    assert labels == {"gratitude"}
 
 
 def test_what_every_worker_counted_is_added_up(workers):

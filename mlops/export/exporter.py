@@ -88,7 +88,14 @@ def onnx_export(
             exporter.graph_write(model, plain, options.opset)
             progress(0.5, f"making it {options.precision}")
             windows = probe_windows(source, parent.max_length)
-            graph_finish(plain, folder / ONNX_NAME, options, model.config, windows)
+            graph_finish(
+                plain,
+                folder / ONNX_NAME,
+                options,
+                model.config,
+                windows=windows,
+                longest=parent.max_length,
+            )
         child = _child(parent, options, exporter_versions(exporter))
         progress(0.6, "comparing it with its parent")
         report.update(parity_measure(model, source, folder, child, texts or Texts()))

@@ -10,6 +10,7 @@ from typing import Any
 from mlops.export.options import ExportOptions, ExportOptionsError, Optimization
 from mlops.export.outliers import outliers_tame
 from mlops.export.padding import padding_skip
+from mlops.export.simplify import graph_simplify
 
 
 def graph_finish(
@@ -17,19 +18,24 @@ def graph_finish(
     path: Path,
     options: ExportOptions,
     config: Any,
+    *,
     windows: Sequence[Sequence[int]],
+    longest: int,
 ) -> None:
     """Turn the fp32 graph *plain* into what *options* ask for, at *path*.
 
-    *windows* are token ids of texts that show int8 how large its inputs become.
+    *windows* are token ids of texts that show int8 how large its inputs become; *longest* is the
+    length of a full one.
 
     Raises:
         ExportOptionsError: for an architecture whose layers ONNX Runtime cannot fuse.
     """
+    if options.optimize == "none":  # fusions would not find attention any more
+        graph_simplify(plain, windows, longest)
     if options.precision == "int8":
         # Quantised first. The other order stops at type inference (fused nodes of ONNX Runtime's
         # own domain have no types there), and where it works it is not faster.
-        if options.optimize == "none":  # fusions would not find attention any more
+        if options.optimize == "none":
             padding_skip(plain, windows)
         outliers_tame(plain, windows)
         _quantize(plain, path)

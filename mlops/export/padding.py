@@ -13,18 +13,14 @@ The idea of packing rows is that of ByteTransformer (Zhai et al. 2022, arXiv 221
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
-from numpy.typing import NDArray
 
-from mlops.export.feeds import MASK, windows_feed
+from mlops.export.feeds import MASK, graphs_alike
 
-logger = logging.getLogger(__name__)
 # Names of what is added: which rows are tokens, and where each position finds its row.
 _TOKENS, _PLACES = "unpadded/tokens", "unpadded/places"
 # What computes each row from itself, if its other inputs are constants of at most one dimension.
@@ -32,10 +28,6 @@ _BY_ROW = {
     *("Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Cast"),
     *("Erf", "Gelu", "Tanh", "Relu", "Sigmoid", "LayerNormalization"),
 }
-# Of logits: the kernels of a product add up in another order for another number of rows.
-CLOSE = 1e-3
-# Texts of the comparison: enough for much padding.
-_COMPARED = 6
 
 
 def padding_skip(graph_path: Path, windows: Sequence[Sequence[int]]) -> bool:
@@ -53,7 +45,7 @@ def padding_skip(graph_path: Path, windows: Sequence[Sequence[int]]) -> bool:
     _Rewriting(model.graph).run()
     onnx.save(model, rewritten)
     try:
-        if not _same(graph_path, rewritten, windows):
+        if not graphs_alike(graph_path, rewritten, windows):
             return False
         rewritten.replace(graph_path)
     finally:
@@ -180,22 +172,3 @@ class _Rewriting:
             array = np.array(value, dtype=np.int64)
             self._graph.initializer.append(numpy_helper.from_array(array, name))
         return name
-
-
-def _same(plain: Path, rewritten: Path, windows: Sequence[Sequence[int]]) -> bool:
-    """Whether both answer alike for texts of as many lengths as there are."""
-    lengths = {len(window): window for window in windows}
-    chosen = [lengths[length] for length in sorted(lengths)]
-    chosen = chosen[:: max(1, len(chosen) // _COMPARED)]
-    try:
-        # NaN is not alike.
-        return bool((np.abs(_outputs(plain, chosen) - _outputs(rewritten, chosen)) < CLOSE).all())
-    except Exception:  # the runtime raises a family of its own without a public base
-        logger.warning("the graph does not run without its padding", exc_info=True)
-        return False
-
-
-def _outputs(path: Path, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    logits: NDArray[np.float32] = session.run(None, windows_feed(session, windows))[0]
-    return logits

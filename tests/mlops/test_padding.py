@@ -10,7 +10,8 @@ import onnxruntime as ort
 import pytest
 
 from mlops.export.exporters import exporter_named
-from mlops.export.padding import CLOSE, padding_skip
+from mlops.export.feeds import CLOSE
+from mlops.export.padding import padding_skip
 from mlops.inference.classifier import Classifier
 from mlops.inference.torch_backend import model_load
 from tests.mlops.inference.models import huggingface_folder

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from emotions.answering import Loaded, Route, route_make
+from emotions.metrics import cascade_counter
 from emotions.preloading import preloaded
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.batcher import Batcher, BatcherLimits
+from mlops.inference.cascade import Cascade
 from mlops.inference.classifier import Classifier
 from mlops.inference.memory import memory_release
 from mlops.routing.table import Caller, RoutingTable, Serving
@@ -91,6 +93,9 @@ class Fleet:
             self.errors[serving.digest] = message
             return False
         self.errors.pop(serving.digest, None)
+        if isinstance(classifier, Cascade):
+            # Only now: what warmed it is no traffic.
+            classifier.heard = cascade_counter(classifier.manifest.version)
         limits = BatcherLimits(
             classifier.token_budget, self._capacity, classifier.lanes, classifier.widths
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ STAGE = Histogram(
     "valence_stage_seconds", "Time in each stage of the engine.", ["stage"], buckets=_SECONDS
 )
 CACHE = Counter("valence_cache_total", "Texts looked up in the result cache.", ["outcome"])
+CASCADE = Counter(
+    "valence_cascade_texts_total",
+    "Texts that a cascade computed, by which of its models answered.",
+    ["version", "model"],
+)
 QUEUE = Gauge("valence_queue_depth", "Texts waiting for the model.", multiprocess_mode="livesum")
 _TOKENISE, _QUEUED, _INFER = (STAGE.labels(name) for name in ("tokenise", "queue", "infer"))
 _HIT, _MISS = CACHE.labels("hit"), CACHE.labels("miss")
@@ -31,6 +37,17 @@ def cache_count(*, hits: int, misses: int) -> None:
         _HIT.inc(hits)
     if misses:
         _MISS.inc(misses)
+
+
+def cascade_counter(version: str) -> Callable[[int, int], None]:
+    """What counts the texts that a cascade's small model and its full one answered."""
+    small, full = (CASCADE.labels(version, model) for model in ("small", "full"))
+
+    def count(answered: int, handed_on: int) -> None:
+        small.inc(answered)
+        full.inc(handed_on)
+
+    return count
 
 
 class _Depth:

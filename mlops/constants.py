@@ -6,10 +6,11 @@ from django.db import models
 
 
 class Format(models.TextChoices):
-    """How the weights are stored."""
+    """How the weights are stored; a cascade is two ONNX models."""
 
     SAFETENSORS = "safetensors"
     ONNX = "onnx", "ONNX"
+    CASCADE = "cascade"
 
 
 class Precision(models.TextChoices):

@@ -23,9 +23,14 @@ from django.test.utils import setup_databases, teardown_databases
 from accounts.models import User
 from accounts.services import api_key_create
 from emotions.setup import PRETRAINED, embedded_version
+from mlops.evaluation.behaviour.suite import behaviour_texts
+from mlops.export.options import ExportOptions
 from mlops.inference.classifier import Classifier
 from mlops.inference.manifest import manifest_read
+from mlops.models import ModelVersion
 from mlops.selectors import version_folder
+from mlops.services.cascades import Sample, cascade_register
+from mlops.services.export import artifact_export
 from mlops.services.versions import version_register
 from tests.waiting import PATIENCE, wait_for
 
@@ -35,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first set-up comes first: nothing else runs beside it."""
     items.sort(key=lambda item: item.path.name != "test_serve_command.py")
 
+
+NANO: Path = settings.BASE_DIR / "emotions" / "pretrained-nano"
 
 # A shell that starts the tests in the background has them ignore interrupts, and whatever they
 # start would inherit that.
@@ -100,6 +107,40 @@ def version_folder_int8(fresh: Server, django_db_setup, django_db_blocker) -> Pa
     with django_db_blocker.unblock():
         version_register(folder=exported, parent=version_register(folder=PRETRAINED))
         return version_folder(embedded_version())
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export without a row."""
+
+    folder: Path
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def nano(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """The int8 export of the second embedded model."""
+    folder = tmp_path_factory.mktemp("nano") / "int8"
+    with django_db_blocker.unblock():
+        return Export(folder, artifact_export(source=NANO, target=folder, options=ExportOptions()))
+
+
+@pytest.fixture(scope="session")
+def cascade(version_folder_int8: Path, nano: Export, django_db_blocker) -> ModelVersion:
+    """Both embedded models as one: the smaller hands on three of ten behavioural cases."""
+    with django_db_blocker.unblock():
+        return cascade_register(
+            small=version_register(folder=nano.folder),
+            full=version_register(folder=version_folder_int8),
+            share=0.3,
+            sample=Sample(behaviour_texts(), "behavioural cases"),
+        )
+
+
+@pytest.fixture(scope="session")
+def cascade_folder(cascade: ModelVersion, django_db_blocker) -> Path:
+    with django_db_blocker.unblock():
+        return version_folder(cascade)
 
 
 @pytest.fixture(scope="session")

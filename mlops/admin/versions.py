@@ -132,7 +132,7 @@ def _page(version: ModelVersion) -> dict[str, Any]:
     drawn = next((row for row in evaluations if "reliability" in row.result), None)
     return {
         "version": version,
-        "provenance": _provenance(version),
+        "provenance": [*_provenance(version), *_cascade(version)],
         "labels": _labels(version),
         "made": _made(version),
         "ancestors": _ancestors(version),
@@ -159,6 +159,16 @@ def _provenance(version: ModelVersion) -> list[tuple[str, Any]]:
         (name, value)
         for name, value in known.items()
         if name not in ("export", "parity") and not isinstance(value, (dict, list))
+    ]
+
+
+def _cascade(version: ModelVersion) -> list[tuple[str, Any]]:
+    """Which two models answer, and when the second."""
+    return [
+        (f"cascade, {name}", f"{value.get('version')}, {value.get('digest')}")
+        if isinstance(value, dict)
+        else (f"cascade, {name.replace('_', ' ')}", value)
+        for name, value in (version.cascade or {}).items()
     ]
 
 

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.evaluation.fitting import fitted, folds_split, logit
+from mlops.evaluation.fitting import fitted, folds_split
 from mlops.evaluation.metrics import BoolArray, FloatArray, f1_macro, f1_micro
+from mlops.inference.cascade import doubt
 from mlops.inference.classifier import Classifier
 
 # Shares of the texts that the full model is asked for; none and all are the two models alone.
@@ -72,30 +73,22 @@ def cascade_curve(small: Answers, full: Answers, actual: BoolArray) -> list[Poin
     return [Point(share, *map(float, row)) for share, row in zip(SHARES, means, strict=True)]
 
 
-def doubt(calibrated: FloatArray, thresholds: FloatArray) -> FloatArray:
-    """How near each text's nearest decision is to its threshold: logits, negative, ``(texts,)``.
-
-    Near the threshold is where another model may decide otherwise. The number of decisions that
-    are expected to be wrong (Chow 1970) finds texts that are hard for both, and pays less: the
-    card of valence-nano has the figures.
-    """
-    result: FloatArray = -np.abs(logit(calibrated) - logit(thresholds)).min(axis=1)
-    return result
-
-
 def _round(
     small: Answers, full: Answers, actual: BoolArray, rng: np.random.Generator
 ) -> list[list[float]]:
     predicted = np.zeros((len(SHARES), *actual.shape), dtype=bool)
     escalated = np.zeros((len(SHARES), len(actual)), dtype=bool)
     for fit, score in folds_split(len(actual), FOLDS, rng):
-        first, thresholds = fitted(small.probabilities, actual, fit)
-        second, others = fitted(full.probabilities, actual, fit)
-        own, handed, doubts = first >= thresholds, second >= others, doubt(first, thresholds)
+        first, alone = fitted(small.probabilities, actual, fit)
+        # As it is served: a cascade has one set of thresholds, those of its full model.
+        second, thresholds = fitted(full.probabilities, actual, fit)
+        doubts = doubt(first, thresholds)
         for index, share in enumerate(SHARES):
             asked = _over(doubts, fit, share)[score]
             escalated[index, score] = asked
-            predicted[index, score] = np.where(asked[:, None], handed[score], own[score])
+            own = first[score] >= (thresholds if share else alone)
+            handed = second[score] >= thresholds
+            predicted[index, score] = np.where(asked[:, None], handed, own)
     return [_figures(*each, small, full, actual) for each in zip(predicted, escalated, strict=True)]
 
 

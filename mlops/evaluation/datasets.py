@@ -35,6 +35,31 @@ def dataset_read(path: Path, labels: Sequence[str]) -> LabelledTexts:
     return LabelledTexts([text for _, text, _ in rows], targets)
 
 
+def texts_read(path: Path) -> list[str]:
+    """The texts of *path*: a CSV's column ``text``, else what stands before a line's first tab.
+
+    Raises:
+        DataFormatError: if it cannot be read or has no text.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            if path.suffix == ".csv":
+                reader = csv.DictReader(file)
+                if TEXT not in (reader.fieldnames or ()):
+                    raise DataFormatError(f"{path}:1: no column {TEXT!r}")
+                found = [row[TEXT] or "" for row in reader]
+            else:
+                found = [line.partition("\t")[0] for line in file]
+    except OSError as error:
+        raise DataFormatError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataFormatError(f"{path}: not UTF-8 at byte {error.start}") from error
+    texts = [text.strip() for text in found if text.strip()]
+    if not texts:
+        raise DataFormatError(f"{path}: no row has a text")
+    return texts
+
+
 def dataset_labels(path: Path) -> list[str]:
     """Every label that a CSV file names, sorted.
 

@@ -72,7 +72,9 @@ def artifact_write(
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_NAME)
+    own = folder / MANIFEST_NAME
+    # Those of the models of a cascade are files like any other.
+    files = (path for path in folder.rglob("*") if path.is_file() and path != own)
     return {str(path.relative_to(folder)): file_digest(path) for path in sorted(files)}
 
 

@@ -73,7 +73,7 @@ class Backend(Protocol):
 
 def survives_fork(manifest: Manifest, options: RuntimeOptions) -> bool:
     """Whether a process may fork after it has loaded this: neither threads nor a device go lost."""
-    if manifest.format != "onnx":
+    if manifest.format == "safetensors":
         return False
     from mlops.inference.onnx_backend import on_cpu
 

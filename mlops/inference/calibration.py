@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops.inference.manifest import Activation, Manifest
 
 FloatArray = NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 # Keeps logit() finite; far below any probability that the models tell apart.
 _EPSILON = np.float32(1e-7)
 
@@ -24,6 +27,14 @@ def activate(logits: FloatArray, activation: Activation) -> FloatArray:
 def sigmoid(values: FloatArray) -> FloatArray:
     """The logistic function, without overflow for large negative values."""
     result: FloatArray = np.float32(0.5) * (np.tanh(np.float32(0.5) * values) + np.float32(1.0))
+    return result
+
+
+def logit(probabilities: NDArray[Real]) -> NDArray[Real]:
+    """Log odds; probabilities of 0 and 1 give finite ones."""
+    # The two ufuncs themselves: np.clip takes as long again to find them.
+    clipped = np.minimum(np.maximum(probabilities, _EPSILON), 1 - _EPSILON)
+    result: NDArray[Real] = np.log(clipped / (1 - clipped))
     return result
 
 
@@ -45,9 +56,7 @@ class Calibrator:
         if self._maps is None:
             return probabilities
         scale, shift = self._maps
-        # The two ufuncs themselves: np.clip takes as long again to find them.
-        clipped = np.minimum(np.maximum(probabilities, _EPSILON), 1 - _EPSILON)
-        result = sigmoid(scale * np.log(clipped / (1 - clipped)) + shift)
+        result = sigmoid(scale * logit(probabilities) + shift)
         if self.activation == "softmax":
             result = result / result.sum(axis=-1, keepdims=True)
         return result

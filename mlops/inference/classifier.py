@@ -48,9 +48,15 @@ class Classifier:
             ArtifactError: if it is corrupt or incompatible, or answers with NaN.
         """
         manifest = artifact_verify(folder)
-        tokenizer = TextTokenizer(folder, manifest.max_length)
-        backend = backend_load(folder, manifest, options or RuntimeOptions())
-        classifier = cls(manifest, tokenizer, backend)
+        options = options or RuntimeOptions()
+        classifier: Classifier
+        if manifest.format == "cascade":
+            from mlops.inference.cascade import cascade_load
+
+            classifier = cascade_load(folder, manifest, options)
+        else:
+            tokenizer = TextTokenizer(folder, manifest.max_length)
+            classifier = cls(manifest, tokenizer, backend_load(folder, manifest, options))
         classifier.warm_up()
         return classifier
 

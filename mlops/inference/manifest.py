@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ MANIFEST_NAME = "manifest.json"
 
 Activation = Literal["sigmoid", "softmax"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
-ModelFormat = Literal["safetensors", "onnx"]
+ModelFormat = Literal["safetensors", "onnx", "cascade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Manifest:
     """Everything that serving needs to know; lists run over the labels in output order.
 
     ``thresholds`` are on the calibrated scale. ``files`` maps relative paths to SHA-256 digests.
-    ``label_map`` gives the product's name of a label that is called otherwise there.
+    ``label_map`` gives the product's name of a label that is called otherwise there. ``bound`` is
+    a cascade's: the doubt over which its small model's answer gives way to the full one's.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Manifest:
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     label_map: dict[str, str] = field(default_factory=dict)
+    bound: float | None = None
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -69,9 +72,11 @@ class Manifest:
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, two spaces, a final newline."""
         values = asdict(self)
+        # Manifests from before there were label maps and cascades keep their digest.
         if not self.label_map:
-            # Manifests from before there were label maps keep their digest.
             del values["label_map"]
+        if self.bound is None:
+            del values["bound"]
         return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -142,4 +147,16 @@ def _problems(manifest: Manifest) -> list[str]:
         problems.append(f"label_map calls several labels the same: {', '.join(twice)}")
     if manifest.max_length < 8:
         problems.append("max_length must be at least 8 tokens")
+    return problems + _cascade_problems(manifest)
+
+
+def _cascade_problems(manifest: Manifest) -> list[str]:
+    bound, cascade = manifest.bound, manifest.format == "cascade"
+    if not cascade:
+        return [] if bound is None else ["a bound of doubt is for cascades only"]
+    problems = []
+    if not isinstance(bound, int | float) or not math.isfinite(bound):
+        problems.append(f"a cascade needs a bound of doubt, a number; not {bound!r}")
+    if manifest.calibration:
+        problems.append("a cascade's models are calibrated each by itself, not once more")
     return problems

@@ -93,6 +93,7 @@ def version_values(version: ModelVersion) -> dict[str, Any]:
         "parent": version.parent.name if version.parent else None,
         "source": version.source,
         "size": version.size,
+        "cascade": version.cascade,
         "aliases": [alias.name for alias in version.aliases.all()],
         "report": version.report,
     }

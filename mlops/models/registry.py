@@ -123,6 +123,14 @@ class ModelVersion(models.Model):
         options: dict[str, Any] = self.manifest["provenance"].get("export", {})
         return options
 
+    @property
+    def cascade(self) -> dict[str, Any] | None:
+        """Of which versions a cascade is made, and how it was fitted; None for what is none."""
+        if self.format != Format.CASCADE:
+            return None
+        made = self.manifest["provenance"].get("cascade", {})
+        return {**made, "bound": self.manifest["bound"]}
+
 
 class VersionAlias(models.Model):
     """A name that moves: ``champion`` follows promotions, others are set by people."""

@@ -94,13 +94,16 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     max_length = serializers.IntegerField(source="manifest.max_length")
     aliases = serializers.SlugRelatedField[Any]("name", many=True, read_only=True)
     report = serializers.DictField()
+    cascade = serializers.DictField(
+        allow_null=True, help_text="A cascade's two versions, share and bound; null for others."
+    )
 
     class Meta:
         model = ModelVersion
         fields = (
             *("version", "model", "number", "task", "status", "failure", "aliases", "parent"),
             *("source", "format", "precision", "devices", "activation", "max_length", "labels"),
-            *("label_map", "digest", "size", "report", "promoted_at", "created_at"),
+            *("label_map", "digest", "size", "cascade", "report", "promoted_at", "created_at"),
         )
 
 

@@ -74,8 +74,13 @@ def export_check(*, version: ModelVersion) -> None:
     """What can be said before any work.
 
     Raises:
-        ExportOptionsError: for a version that is ONNX already.
+        ExportOptionsError: for a version that is ONNX already, or a cascade.
     """
+    if version.format == Format.CASCADE:
+        raise ExportOptionsError(
+            f"{version} is a cascade of ONNX versions already; export those that you want in one, "
+            "then register_cascade"
+        )
     if version.format != Format.SAFETENSORS:
         raise ExportOptionsError(f"{version} is ONNX already; export its parent instead")
 

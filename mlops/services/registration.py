@@ -17,10 +17,10 @@ from accounts.api import User
 from mlops.constants import Status
 from mlops.inference.archive import archive_extract
 from mlops.inference.artifact import artifact_verify
-from mlops.inference.errors import ArtifactError
+from mlops.inference.errors import ArtifactError, ArtifactIncompatibleError
 from mlops.inference.hub import hub_folder
 from mlops.inference.huggingface import Overrides, artifact_adopt
-from mlops.inference.manifest import MANIFEST_NAME
+from mlops.inference.manifest import MANIFEST_NAME, Manifest
 from mlops.inference.protocol import Progress, silent
 from mlops.models import ModelVersion
 from mlops.services.processes import process_run
@@ -109,6 +109,7 @@ def _fetched(registration: Registration, scratch: Path) -> Path:
 def _copied(registration: Registration, folder: Path, copy: Path) -> None:
     if (folder / MANIFEST_NAME).exists():
         manifest = artifact_verify(folder)
+        _own_words_only(registration, manifest)
         # Only what the manifest lists: nothing else was verified.
         for name in (MANIFEST_NAME, *manifest.files):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,8 +125,22 @@ def _copied(registration: Registration, folder: Path, copy: Path) -> None:
     )
 
 
+def _own_words_only(registration: Registration, manifest: Manifest) -> None:
+    """An artifact is what its manifest says: another name would be another artifact."""
+    if registration.name and slugify(registration.name) != slugify(manifest.name):
+        raise ArtifactIncompatibleError(
+            f"the artifact is called {manifest.name} in its manifest, not {registration.name}; "
+            "leave the name out"
+        )
+    if registration.overrides:
+        given = ", ".join(name.replace("_", " ") for name in registration.overrides)
+        raise ArtifactIncompatibleError(
+            f"the artifact's manifest says what it is; leave out: {given}"
+        )
+
+
 def _name(registration: Registration) -> str:
-    name = registration.name or Path(registration.source).name.split(".")[0]
+    name = registration.name or Path(registration.source).resolve().name.split(".")[0]
     return slugify(name)[:100] or "model"
 
 

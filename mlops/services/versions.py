@@ -208,7 +208,7 @@ def _row(model: Model, manifest: Manifest, folder: Path, source: str) -> ModelVe
         source=(source or str(manifest.provenance.get("source", "")))[:500],
         format=manifest.format,
         precision=manifest.precision,
-        devices=["cpu", "cuda"] if manifest.format == "onnx" else ["cpu", "cuda", "mps"],
+        devices=["cpu", "cuda", "mps"] if manifest.format == "safetensors" else ["cpu", "cuda"],
         digest=manifest.digest,
         size=sum((folder / name).stat().st_size for name in manifest.files),
         manifest=asdict(manifest),

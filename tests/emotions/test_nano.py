@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from emotions.setup import PRETRAINED
 from mlops.constants import Format, Status
 from mlops.inference.classifier import Classifier
 from mlops.inference.manifest import manifest_read
 from mlops.selectors import version_folder
-from mlops.services.export import version_export
 from mlops.services.versions import version_register
-
-NANO: Path = settings.BASE_DIR / "emotions" / "pretrained-nano"
+from tests.conftest import NANO
 
 
 @pytest.mark.django_db
-def test_it_works():
-    child = version_export(version=version_register(folder=NANO))
+def test_it_works(nano):
+    child = version_register(folder=nano.folder, parent=version_register(folder=NANO))
     assert (child.format, child.status) == (Format.ONNX, Status.VALIDATED)
-    assert child.report["within_tolerance"]
+    assert nano.report["within_tolerance"]
     classifier = Classifier.load(version_folder(child))
     texts = ["Thank you so much!", "This makes me so angry", "The train leaves at nine"]
     best = classifier.predict(texts).argmax(axis=1)

@@ -112,6 +112,16 @@ def test_it_works(browser, tiny):
     assert f"/modelversion/{exported.pk}/" in browser.get(f"{LIST}{tiny.pk}/change/").text
 
 
+def test_the_page_of_a_cascade_says_what_it_is_made_of(browser, cascade):
+    page = words(browser.get(f"{LIST}{cascade.pk}/change/"))
+    assert "cascade int8" in page
+    for part in ("small", "full"):
+        made = cascade.cascade[part]
+        assert f"{made['version']}, {made['digest']}" in page
+    assert f"/{cascade.pk}/export/" not in page
+    assert "cascade" in words(browser.get(f"{LIST}?format__exact=cascade"))
+
+
 EXPORT = {"precision": "fp32", "optimize": "none", "opset": 18, "exporter": "optimum-onnx"}
 
 

@@ -66,6 +66,22 @@ def test_registering_twice_keeps_one_version(tiny):
     assert ModelVersion.objects.filter(model__name="twice").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--name", "mine"], "the artifact is called tiny in its manifest, not mine"),
+        (["--threshold", "0.3", "--max-length", "64"], "leave out: max length, thresholds"),
+    ],
+)
+def test_an_artifact_is_what_its_manifest_says(tiny, tmp_path, options, message):
+    artifact_adopt(tiny, tmp_path / "artifact", name="tiny")
+    with pytest.raises(CommandError, match=message):
+        call_command("register_model", tmp_path / "artifact", *options)
+    assert not ModelVersion.objects.filter(model__name__in=("tiny", "mine")).exists()
+    call_command("register_model", tmp_path / "artifact", "--name", "tiny")
+    assert version_named("tiny").number == 1
+
+
 def test_a_repository_of_the_hub_is_taken_at_its_commit(tiny, tmp_path, monkeypatch):
     """Offline, from the hub library's own cache: the layout that a download leaves."""
     commit = "0123456789abcdef" * 2 + "01234567"

@@ -19,7 +19,7 @@ _MODEL_HELP = "Artifact folder, or a registered NAME or NAME:NUMBER."
 
 
 class Command(ModelCommand):
-    """Asks both models everything, then works out cascades of them; nothing is served."""
+    """Asks both models everything, then works out cascades; ``register_cascade`` makes one."""
 
     help = "The quality-cost curve of a small model that hands on what it doubts to a full one."
 

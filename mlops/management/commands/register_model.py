@@ -20,7 +20,11 @@ class Command(ModelCommand):
         add = parser.add_argument
         add("source", help="A folder, an archive, or with --revision a repository of the hub.")
         add("--revision", default="", help="The repository's commit, 40 hexadecimal digits.")
-        add("--name", default="", help="Of the model; default: the last part of the source.")
+        add(
+            "--name",
+            default="",
+            help="Default: the source's last part; an artifact has its own.",
+        )
         add("--task", default="", help="What it classifies; default: emotion.")
         add("--draft", action="store_true", help="Not to be promoted before it is validated.")
         add("--labels", nargs="+", metavar="LABEL", help="Names of the outputs, in their order.")
@@ -35,7 +39,7 @@ class Command(ModelCommand):
         with self.errors():
             registration = Registration(
                 source=options["source"],
-                name=options["name"] or source.resolve().name.split(".")[0],
+                name=options["name"],
                 revision=options["revision"],
                 upload=blob_save(source) if source.is_file() else "",
                 task=options["task"],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from mlops.evaluation.cascade import SHARES, Answers, cascade_curve, doubt
+from mlops.evaluation.cascade import SHARES, Answers, cascade_curve
 from mlops.inference.manifest import MANIFEST_NAME, manifest_read
 from tests.mlops.evaluation.conftest import ROWS
 
@@ -51,12 +51,6 @@ def test_handing_on_what_is_doubted_beats_handing_on_at_random(world):
     none, every = points[0].f1_micro, points[-1].f1_micro
     half = next(point for point in points if point.wanted == 0.5)
     assert half.f1_micro > none + (every - none) * 0.6
-
-
-def test_doubt_is_that_of_the_decision_nearest_to_its_threshold():
-    thresholds = np.array([0.5, 0.3])
-    sure, unsure, undecided = doubt(np.array([[0.95, 0.02], [0.95, 0.28], [0.5, 0.9]]), thresholds)
-    assert sure < unsure < undecided == 0
 
 
 def test_the_command_writes_a_table_for_the_card(artifact, data, capsys):

@@ -71,6 +71,13 @@ def artifact_write(
     return manifest
 
 
+def artifact_copy(source: Path, manifest: Manifest, target: Path) -> None:
+    """Copy what *manifest* lists, and itself, from *source* to *target*: all that was verified."""
+    for name in (MANIFEST_NAME, *manifest.files):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+
+
 def _digests(folder: Path) -> dict[str, str]:
     own = folder / MANIFEST_NAME
     # Those of the models of a cascade are files like any other.

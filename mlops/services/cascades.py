@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +14,11 @@ from django.utils.text import slugify
 
 from accounts.api import User
 from mlops.errors import CodedError
-from mlops.inference.artifact import artifact_verify, artifact_write
+from mlops.inference.artifact import artifact_copy, artifact_verify, artifact_write
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.cascade import FULL, SMALL, doubt, parts_check
 from mlops.inference.classifier import Classifier
-from mlops.inference.manifest import MANIFEST_NAME, Manifest
+from mlops.inference.manifest import Manifest
 from mlops.inference.protocol import Progress, silent
 from mlops.models import ModelVersion
 from mlops.selectors import version_folder
@@ -140,16 +138,4 @@ def _provenance(
 
 def _filled(target: Path, folders: tuple[Path, Path], manifests: tuple[Manifest, Manifest]) -> None:
     for part, folder, manifest in zip((SMALL, FULL), folders, manifests, strict=True):
-        # Only what the manifest lists: nothing else was verified.
-        for name in (MANIFEST_NAME, *manifest.files):
-            place = target / part / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _linked(folder / name, place)
-
-
-def _linked(source: Path, target: Path) -> None:
-    """The same file again; a copy where links are not possible."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+        artifact_copy(folder, manifest, target / part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from django.utils.text import slugify
 from accounts.api import User
 from mlops.constants import Status
 from mlops.inference.archive import archive_extract
-from mlops.inference.artifact import artifact_verify
+from mlops.inference.artifact import artifact_copy, artifact_verify
 from mlops.inference.errors import ArtifactError, ArtifactIncompatibleError
 from mlops.inference.hub import hub_folder
 from mlops.inference.huggingface import Overrides, artifact_adopt
@@ -110,10 +109,7 @@ def _copied(registration: Registration, folder: Path, copy: Path) -> None:
     if (folder / MANIFEST_NAME).exists():
         manifest = artifact_verify(folder)
         _own_words_only(registration, manifest)
-        # Only what the manifest lists: nothing else was verified.
-        for name in (MANIFEST_NAME, *manifest.files):
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name, copy / name)
+        artifact_copy(folder, manifest, copy)
         return
     artifact_adopt(
         folder,

@@ -73,8 +73,11 @@ class OnnxBackend:
 
 def on_cpu(options: RuntimeOptions) -> bool:
     """Whether sessions with *options* compute on the processor, in the threads that ask."""
-    cuda = "CUDAExecutionProvider" in ort.get_available_providers()
-    return options.device == "cpu" or not cuda
+    return not _has_cuda() or options.device not in ("auto", "cuda")
+
+
+def _has_cuda() -> bool:
+    return "CUDAExecutionProvider" in ort.get_available_providers()
 
 
 def _session_options() -> ort.SessionOptions:
@@ -94,13 +97,11 @@ def _cores() -> int:
 
 
 def _providers(options: RuntimeOptions, path: Path) -> list[str]:
-    available = ort.get_available_providers()
-    has_cuda = "CUDAExecutionProvider" in available
-    if options.device == "cuda" and not has_cuda:
+    if options.device == "cuda" and not _has_cuda():
+        available = ort.get_available_providers()
         raise ArtifactIncompatibleError(
             f"{path}: device 'cuda' was asked for, but this ONNX Runtime has {available}; "
             "install onnxruntime-gpu or use device 'auto'"
         )
-    if has_cuda and options.device in ("auto", "cuda"):
-        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]
+    cpu = ["CPUExecutionProvider"]
+    return cpu if on_cpu(options) else ["CUDAExecutionProvider", *cpu]

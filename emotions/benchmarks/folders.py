@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from emotions.benchmarks.bare import bare_batch, bare_call, unique
+from mlops.evaluation.datasets import texts_read
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.classifier import Classifier
 
@@ -55,6 +56,5 @@ def _processor_ms(function: Callable[..., object], *arguments: object) -> float:
 
 
 if __name__ == "__main__":
-    _lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
-    _texts = [line.split("\t")[0].strip() for line in _lines]
-    sys.stdout.write(folders_table([*filter(None, _texts)], [*map(Path, sys.argv[2:])]) + "\n")
+    _texts, *_folders = map(Path, sys.argv[1:])
+    sys.stdout.write(folders_table(texts_read(_texts), _folders) + "\n")

@@ -82,12 +82,11 @@ def _round(
         first, alone = fitted(small.probabilities, actual, fit)
         # As it is served: a cascade has one set of thresholds, those of its full model.
         second, thresholds = fitted(full.probabilities, actual, fit)
-        doubts = doubt(first, thresholds)
+        doubts, handed = doubt(first, thresholds), second[score] >= thresholds
         for index, share in enumerate(SHARES):
             asked = _over(doubts, fit, share)[score]
             escalated[index, score] = asked
             own = first[score] >= (thresholds if share else alone)
-            handed = second[score] >= thresholds
             predicted[index, score] = np.where(asked[:, None], handed, own)
     return [_figures(*each, small, full, actual) for each in zip(predicted, escalated, strict=True)]
 

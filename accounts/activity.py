@@ -12,15 +12,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from multiprocessing.util import Finalize
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, Usage
+from config.common.behind import Behind
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +49,9 @@ class ActivityRecorder:
     """Adds up in memory, writes behind."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pending = _Pending()
         self._last_used: dict[int, float] = {}
-        self._work = threading.Event()
-        self._writer: threading.Thread | None = None
+        self._begin()
+        self._behind = Behind("activity", FLUSH_SECONDS, work=self._write, forget=self._begin)
 
     def usage_add(self, *, user_id: UUID, key: str, model: str, documents: int) -> None:
         """Count one answered request of so many documents."""
@@ -62,7 +60,7 @@ class ActivityRecorder:
             counts = self._pending.usage.setdefault(UsageKey(user_id, day, key, model), [0, 0])
             counts[0] += 1
             counts[1] += documents
-        self._wake()
+        self._behind.wake()
 
     def key_used(self, key_id: int) -> None:
         """Note that a key was used; written at most once a minute."""
@@ -72,21 +70,27 @@ class ActivityRecorder:
         with self._lock:
             self._last_used[key_id] = now
             self._pending.last_used[key_id] = timezone.now()
-        self._wake()
+        self._behind.wake()
 
     def key_rehash(self, key_id: int, digest: str, pepper_number: int) -> None:
         """Keep a key's hash under the current pepper, so that the old one can be retired."""
         with self._lock:
             self._pending.digests[key_id] = (digest, pepper_number)
-        self._wake()
+        self._behind.wake()
 
     def flush(self) -> None:
         """Write everything that is pending; what cannot be written stays pending."""
+        self._behind.flush()
+
+    def _begin(self) -> None:
+        self._lock, self._pending = threading.Lock(), _Pending()
+
+    def _write(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, _Pending()
         try:
             _write(pending)
-        except Exception as error:  # noqa: BLE001 - the one writer must outlive whatever happens
+        except Exception as error:  # noqa: BLE001 - whatever happens, nothing may be lost
             logger.warning("usage could not be written; it is kept: %r", error)
             self._put_back(pending)
 
@@ -97,31 +101,7 @@ class ActivityRecorder:
                 kept[:] = [kept[0] + counts[0], kept[1] + counts[1]]
             self._pending.last_used = {**pending.last_used, **self._pending.last_used}
             self._pending.digests = {**pending.digests, **self._pending.digests}
-        self._work.set()
-
-    def _wake(self) -> None:
-        if self._writer is None:
-            self._start()
-        if not self._work.is_set():
-            self._work.set()
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._run, name="activity", daemon=True)
-                self._writer.start()
-                # Also where atexit is not asked: in a worker of the server, which is a child
-                # process that ends without the interpreter's farewell.
-                Finalize(None, self.flush, exitpriority=10)
-
-    def _run(self) -> None:
-        while self._work.wait():
-            time.sleep(FLUSH_SECONDS)
-            self._work.clear()
-            try:
-                self.flush()
-            finally:
-                connections.close_all()
+        self._behind.wake()
 
 
 def _write(pending: _Pending) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from config.common import metrics
 from emotions import health, pages
 
 urlpatterns = [
@@ -24,7 +24,7 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("favicon.ico", pages.icon, name="favicon"),
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", metrics.scrape, name="metrics"),
 ]
 
 admin.site.index_title = "Operations"

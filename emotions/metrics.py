@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from functools import cache
+from collections import Counter as Tally
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from config.common.notes import notes
 
 if TYPE_CHECKING:
     from emotions.engine import Timings
@@ -32,11 +34,8 @@ _HIT, _MISS = CACHE.labels("hit"), CACHE.labels("miss")
 
 
 def cache_count(*, hits: int, misses: int) -> None:
-    """Count look-ups of the result cache."""
-    if hits:
-        _HIT.inc(hits)
-    if misses:
-        _MISS.inc(misses)
+    """Note look-ups of the result cache."""
+    notes.add(_look_ups_count, (hits, misses))
 
 
 def cascade_counter(version: str) -> Callable[[int, int], None]:
@@ -68,17 +67,31 @@ queue_depth = _Depth().show
 
 
 def stages_observe(timings: Timings) -> None:
-    """Observe the stages of one request (milliseconds)."""
-    _TOKENISE.observe(timings.tokenise / 1000)
-    _QUEUED.observe(timings.queue / 1000)
-    _INFER.observe(timings.infer / 1000)
+    """Note the stages of one request (milliseconds)."""
+    notes.add(_stages_observe, timings)
 
 
-def prediction_count(emotion: str, version: str) -> None:
-    """Count one answered text."""
-    _series(emotion, version).inc()
+def predictions_count(emotions: Sequence[str], version: str) -> None:
+    """Note the dominant emotions of one request's texts."""
+    notes.add(_predictions_count, (emotions, version))
 
 
-@cache
-def _series(emotion: str, version: str) -> Counter:
-    return PREDICTIONS.labels(emotion, version)
+def _look_ups_count(look_ups: Sequence[tuple[int, int]]) -> None:
+    hits, misses = map(sum, zip(*look_ups, strict=True))
+    _HIT.inc(hits)
+    _MISS.inc(misses)
+
+
+def _stages_observe(requests: Sequence[Timings]) -> None:
+    for timings in requests:
+        _TOKENISE.observe(timings.tokenise / 1000)
+        _QUEUED.observe(timings.queue / 1000)
+        _INFER.observe(timings.infer / 1000)
+
+
+def _predictions_count(requests: Sequence[tuple[Sequence[str], str]]) -> None:
+    predictions = Tally(
+        (emotion, version) for emotions, version in requests for emotion in emotions
+    )
+    for (emotion, version), count in predictions.items():
+        PREDICTIONS.labels(emotion, version).inc(count)

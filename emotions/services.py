@@ -179,6 +179,5 @@ def model_reference(classifier: Classifier) -> dict[str, str]:
 
 
 def _count(documents: Sequence[dict[str, Any]], classifier: Classifier) -> None:
-    for document in documents:
-        if "dominant" in document:
-            metrics.prediction_count(document["dominant"]["label"], classifier.manifest.version)
+    emotions = [each["dominant"]["label"] for each in documents if "dominant" in each]
+    metrics.predictions_count(emotions, classifier.manifest.version)

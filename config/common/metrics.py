@@ -1,14 +1,21 @@
-"""What Prometheus sees of HTTP: requests by view, method and status, and how long they took."""
+"""What Prometheus sees of HTTP: requests by view, method and status, and how long they took.
+
+And where it looks: ``scrape`` is ``/metrics``.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter as Tally
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django_prometheus.exports import ExportToDjangoView
 from prometheus_client import Counter, Histogram
+
+from config.common.notes import notes
 
 # django-prometheus' names, so that dashboards for it show these; its own middleware writes twenty
 # series for a request and took a seventh of a cached answer's time.
@@ -48,28 +55,44 @@ class HttpMetricsMiddleware:
 
 
 def answer_count(view: str, method: str, status: int, seconds: float) -> None:
-    """Count an answer and the time that it took."""
-    requests, responses, latency = _series(view, method, status)
-    requests.inc()
-    responses.inc()
-    latency.observe(seconds)
+    """Note an answer and the time that it took."""
+    notes.add(_answers_count, (view, method, status, seconds))
 
 
 def refusal_count(method: str) -> None:
-    """Count a request that was told 503 before Django saw it."""
-    requests, responses, _ = _series(_REFUSED, _known(method), 503)
-    requests.inc()
-    responses.inc()
+    """Note a request that was told 503 before Django saw it."""
+    notes.add(_refusals_count, method)
+
+
+def scrape(request: HttpRequest) -> HttpResponse:
+    """Everything that this process has noted, and that other workers had a moment ago."""
+    notes.flush()
+    answer: HttpResponse = ExportToDjangoView(request)
+    return answer
+
+
+def _answers_count(answers: Sequence[tuple[str, str, int, float]]) -> None:
+    for (view, method, status), count in Tally(answer[:3] for answer in answers).items():
+        _requests_count(view, method, status, count)
+    for view, method, _, seconds in answers:
+        _latency(view, method).observe(seconds)
+
+
+def _refusals_count(methods: Sequence[str]) -> None:
+    for method, count in Tally(map(_known, methods)).items():
+        _requests_count(_REFUSED, method, 503, count)
+
+
+def _requests_count(view: str, method: str, status: int, count: int) -> None:
+    REQUESTS.labels(method).inc(count)
+    RESPONSES.labels(str(status), view, method).inc(count)
 
 
 def _known(method: str | None) -> str:
     return str(method) if method in _METHODS else "<invalid method>"
 
 
+# Asked for once for each answer, unlike the counters.
 @cache
-def _series(view: str, method: str, status: int) -> tuple[Counter, Counter, Histogram]:
-    return (
-        REQUESTS.labels(method),
-        RESPONSES.labels(str(status), view, method),
-        LATENCY.labels(view, method),
-    )
+def _latency(view: str, method: str) -> Histogram:
+    return LATENCY.labels(view, method)

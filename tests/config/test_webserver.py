@@ -121,6 +121,8 @@ def test_what_every_worker_counted_is_added_up(workers):
 
     before = counted()
     workers.answers()
+    # The worker that is asked knows its own at once, and those of others a moment later.
+    wait_for(lambda: counted() >= before + CONNECTIONS)
     assert counted() == before + CONNECTIONS
 
 

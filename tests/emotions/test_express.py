@@ -12,6 +12,7 @@ from accounts.principals import principal_by_key
 from emotions.engine import engine
 from emotions.express import MAX_BODY, PATH, Express
 from tests.conftest import actor, server_environment, server_start, server_stop
+from tests.scraping import grown
 
 LONG = f"{PATH}?long"
 # Of one answer only.
@@ -69,6 +70,22 @@ def test_it_works(warm):
     short, body = send(asked(warm, {"text": "Thank you so much!"}))
     assert short
     assert orjson.loads(body)["results"][0]["dominant"]["label"] == "gratitude"
+
+
+def test_whoever_scrapes_right_after_an_answer_sees_it_counted(warm):
+    texts = ["Thank you, thank you!", "You are counted twice, thank you!", ""] + ["A table."] * 3
+    for hits, computed in ((2, 3), (5, 0)):
+        seen = grown(lambda: send(asked(warm, {"texts": texts})))
+        assert seen['django_http_requests_total_by_method_total{method="POST"}'] == 1
+        assert seen.get('valence_cache_total{outcome="hit"}', 0) == hits
+        assert seen.get('valence_cache_total{outcome="miss"}', 0) == computed
+        for stage in ("tokenise", "queue", "infer"):
+            passes = seen.get(f'valence_stage_seconds_count{{stage="{stage}"}}', 0)
+            assert passes == bool(computed), stage
+        predicted = {name: n for name, n in seen.items() if "valence_predictions_total" in name}
+        assert sum(predicted.values()) == 5
+        (gratitude,) = [name for name in predicted if 'emotion="gratitude"' in name]
+        assert predicted[gratitude] == 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import re
 import pytest
 import yaml
 
+from tests.waiting import wait_for
+
 
 def test_it_works(stranger):
     page = stranger.client.get("/")
@@ -55,8 +57,7 @@ def test_the_schema_is_openapi_3_1_and_lists_the_endpoints(stranger):
 def test_metrics_count_predictions_stages_and_cache(stranger, member):
     member.analyze(text="Thank you, metrics!")
     member.analyze(text="Thank you, metrics!")
-    text = stranger.client.get("/metrics").text
-    for name in (
+    names = (
         'valence_predictions_total{emotion="gratitude"',
         'valence_cache_total{outcome="hit"}',
         'valence_cache_total{outcome="miss"}',
@@ -65,5 +66,11 @@ def test_metrics_count_predictions_stages_and_cache(stranger, member):
         'valence_stage_seconds_count{stage="infer"}',
         "valence_queue_depth",
         "django_http_requests_total_by_method_total",
-    ):
-        assert name in text, name
+    )
+
+    def missing() -> list[str]:
+        text = stranger.client.get("/metrics").text
+        return [name for name in names if name not in text]
+
+    # Another worker's are there a moment later.
+    wait_for(lambda: not missing(), lambda: f"never seen: {missing()}")

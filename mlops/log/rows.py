@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,17 @@ from mlops.log.ids import moment_time
 from mlops.log.records import Head, Item, request_unpack
 
 FloatArray = NDArray[np.float32]
-# The columns that a row fills, in its order.
+# The columns that a row fills, in its order: its id, what the rows of a frame share, what its
+# probabilities say, and the rest.
+_SHARED = (
+    *("created_at", "request_id", "user_id", "key_id", "subject_hash", "version_id"),
+    *("rollout_id", "arm_id", "pinned", "shadow", "queue_ms", "infer_ms", "total_ms"),
+    *("network", "job_id"),
+)
+_JUDGED = ("labels", "top_label", "top_score", "low_confidence", "scores")
 COLUMNS = (
-    *("id", "created_at", "request_id", "user_id", "key_id", "subject_hash", "version_id"),
-    *("rollout_id", "arm_id", "pinned", "shadow", "text_hash", "text_length", "tokens", "windows"),
-    *("unknown_tokens", "labels", "top_label", "top_score", "low_confidence", "scores", "valence"),
-    *("cached", "queue_ms", "infer_ms", "total_ms", "status", "error_code", "network", "job_id"),
-    "text",
+    *("id", *_SHARED, *_JUDGED, "text_hash", "text", "text_length", "tokens", "windows"),
+    *("unknown_tokens", "valence", "cached", "status", "error_code"),
 )
 Row = tuple[Any, ...]
 # One part in 65,535: finer than the four digits that callers see.
@@ -37,8 +41,7 @@ class VersionInfo:
     thresholds: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     """The part of a row that comes from the probabilities."""
 
     labels: str = "[]"
@@ -61,21 +64,27 @@ def rows_of(
             frames.append(request_unpack(payload))
         except (ValueError, TypeError):
             unreadable += 1
-    alike: dict[tuple[str, str], list[tuple[Head, Item]]] = {}
+    alike: dict[tuple[str, str], list[tuple[Head, list[Item]]]] = {}
     for head, items in frames:
         kind = (head.digest, str(head.labels) if head.labels else "")
-        alike.setdefault(kind, []).extend((head, item) for item in items)
+        alike.setdefault(kind, []).append((head, items))
     rows: list[Row] = []
-    for (digest, _), pairs in alike.items():
-        version = version_of(digest)
-        labels = pairs[0][0].labels
-        shown = VersionInfo(0, tuple(labels[0]), _thresholds(labels[1])) if labels else version
-        verdicts = _verdicts([item for _, item in pairs], shown)
-        rows.extend(
-            _row(*pair, verdict, version.id if version else None)
-            for pair, verdict in zip(pairs, verdicts, strict=True)
-        )
+    for (digest, _), group in alike.items():
+        rows += _rows_alike(group, version_of(digest))
     return rows, unreadable
+
+
+def _rows_alike(
+    frames: Sequence[tuple[Head, list[Item]]], version: VersionInfo | None
+) -> Iterator[Row]:
+    """The rows of *frames*, all of one version and with the same labels."""
+    labels = frames[0][0].labels
+    shown = VersionInfo(0, tuple(labels[0]), _thresholds(labels[1])) if labels else version
+    verdicts = iter(_verdicts([item for _, items in frames for item in items], shown))
+    for head, items in frames:
+        shared = _shared(head, version.id if version else None)
+        for item in items:
+            yield _row(shared, item, next(verdicts))
 
 
 def scores_unpack(data: bytes) -> list[float]:
@@ -132,16 +141,22 @@ def _json(labels: tuple[str, ...]) -> str:
     return json.dumps(labels)
 
 
-def _row(head: Head, item: Item, verdict: _Verdict, version_id: int | None) -> Row:
+def _shared(head: Head, version_id: int | None) -> Row:
+    """What the rows of a frame have in common."""
     return (
-        *(item.id.hex(), _moment(head.moment)),
-        *(head.request_id, _hex(head.user_id), head.key_id, _hex(head.subject_hash), version_id),
-        *(head.rollout_id, head.arm_id, head.pinned, head.shadow),
-        *(_hex(item.text_hash), item.text_length, item.tokens, item.windows, item.unknown),
-        *(verdict.labels, verdict.top_label, verdict.top_score, verdict.low_confidence),
-        *(verdict.scores, item.valence, item.cached),
+        *(_moment(head.moment), head.request_id, _hex(head.user_id), head.key_id),
+        *(_hex(head.subject_hash), version_id, head.rollout_id, head.arm_id),
+        *(head.pinned, head.shadow),
         *(round(head.queue_ms, 3), round(head.infer_ms, 3), round(head.total_ms, 3)),
-        *(item.status, item.error_code, head.network or None, _hex(head.job_id), item.text),
+        *(head.network or None, _hex(head.job_id)),
+    )
+
+
+def _row(shared: Row, item: Item, verdict: _Verdict) -> Row:
+    return (
+        *(item.id.hex(), *shared, *verdict),
+        *(_hex(item.text_hash), item.text, item.text_length, item.tokens, item.windows),
+        *(item.unknown, item.valence, item.cached, item.status, item.error_code),
     )
 
 

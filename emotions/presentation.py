@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -58,13 +59,12 @@ class Presenter:
     ) -> None:
         names = tuple(labels)
         self._view = _view(taxonomy, names)
-        self._sentiment = _view("sentiment", names)
         self._top_k = top_k
         self._thresholds = self._view.thresholds(thresholds)
         if threshold is not None:
             self._thresholds = np.full_like(self._thresholds, threshold)
         self._limits: list[float] = self._thresholds.tolist()
-        self._poles = _poles(self._sentiment.names)
+        self._poles = _poles(_view("sentiment", names))
 
     def present(self, probabilities: FloatArray) -> list[Presented]:
         """One ``Presented`` for each row of ``(texts, labels)``."""
@@ -72,49 +72,62 @@ class Presenter:
             return [self._single(row.tolist()) for row in probabilities]
         scores = self._view.scores(probabilities)
         # All rows at once: numpy's calls cost more than their work on a single one.
+        order = np.argsort(-scores, axis=1, kind="stable")
         columns = (
-            np.argsort(-scores, axis=1, kind="stable").tolist(),
-            (scores >= self._thresholds).tolist(),
+            order.tolist(),
+            np.take_along_axis(scores >= self._thresholds, order, axis=1).tolist(),
             np.round(scores.astype(np.float64), DIGITS).tolist(),
             self._valences(probabilities),
         )
-        return [self._row(*row) for row in zip(*columns, strict=True)]
+        return [
+            self._row(list(compress(ranks, over)), ranks, rounded, valence)
+            for ranks, over, rounded, valence in zip(*columns, strict=True)
+        ]
 
     def _single(self, probabilities: list[float]) -> Presented:
         """One row in plain Python, to the digit as the arrays have it: a third of their cost."""
         scores = self._view.scores_of(probabilities)
-        # Reversed, equals stay in their order.
-        order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
-        over = [score >= limit for score, limit in zip(scores, self._limits, strict=True)]
-        valence = None
-        if self._poles:
-            positive, negative = self._poles
-            groups = self._sentiment.scores_of(probabilities)
-            valence = _rounded([groups[positive] - groups[negative]])[0]
-        return self._row(order, over, _rounded(scores), valence)
+        pairs = enumerate(zip(scores, self._limits, strict=True))
+        over = [i for i, (score, limit) in pairs if score >= limit]
+        # Reversed, equals stay in their order. Often the strongest is all that is asked for.
+        over.sort(key=scores.__getitem__, reverse=True)
+        ranks = over
+        if self._top_k or not over:
+            ranks = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+        return self._row(over, ranks, _rounded(scores), self._valence(probabilities))
 
     def _row(
-        self, order: list[int], over: list[bool], rounded: list[float], valence: float | None
+        self, over: list[int], ranks: list[int], rounded: list[float], valence: float | None
     ) -> Presented:
-        """One row, as lists over the names; *order* has the strongest first."""
+        """One row; *over* and *ranks* are columns, the strongest first."""
         names = self._view.names
-        labels = [(names[i], rounded[i]) for i in order if over[i]]
-        shown = order[: self._top_k] if self._top_k else range(len(names))
+        labels = [(names[i], rounded[i]) for i in over]
+        if self._top_k:
+            scores = {names[i]: rounded[i] for i in ranks[: self._top_k]}
+        else:
+            scores = dict(zip(names, rounded, strict=True))
         return Presented(
             labels=labels,
-            scores={names[i]: rounded[i] for i in shown},
-            dominant=labels[0] if labels else (names[order[0]], rounded[order[0]]),
+            scores=scores,
+            dominant=labels[0] if labels else (names[ranks[0]], rounded[ranks[0]]),
             low_confidence=not labels,
             valence=valence,
         )
 
+    def _valence(self, probabilities: list[float]) -> float | None:
+        """As ``_valences`` for a single row."""
+        if self._poles is None:
+            return None
+        positive, negative = (max([probabilities[i] for i in pole]) for pole in self._poles)
+        return _rounded([positive - negative])[0]
+
     def _valences(self, probabilities: FloatArray) -> list[float | None]:
         if self._poles is None:
             return [None] * len(probabilities)
-        positive, negative = self._poles
-        scores = self._sentiment.scores(probabilities).astype(np.float64)
-        difference = scores[:, positive] - scores[:, negative]
-        result: list[float | None] = np.round(difference, DIGITS).tolist()
+        positive, negative = (
+            probabilities[:, pole].max(axis=1).astype(np.float64) for pole in self._poles
+        )
+        result: list[float | None] = np.round(positive - negative, DIGITS).tolist()
         return result
 
 
@@ -123,10 +136,12 @@ def _rounded(values: Sequence[float]) -> list[float]:
     return [round(value * _SCALE) / _SCALE for value in values]
 
 
-def _poles(names: Sequence[str]) -> tuple[int, int] | None:
-    if "positive" not in names or "negative" not in names:
+def _poles(sentiment: View) -> tuple[list[int], list[int]] | None:
+    """The labels that are positive, and those that are negative."""
+    groups = dict(zip(sentiment.names, sentiment.columns, strict=True))
+    if "positive" not in groups or "negative" not in groups:
         return None
-    return names.index("positive"), names.index("negative")
+    return groups["positive"].tolist(), groups["negative"].tolist()
 
 
 @lru_cache(maxsize=32)

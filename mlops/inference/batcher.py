@@ -58,7 +58,9 @@ class Batcher:
     def __init__(self, predict: Predict, limits: BatcherLimits | None = None) -> None:
         self._predict = predict
         self._limits = limits or BatcherLimits()
-        self._condition = threading.Condition()
+        # Taken several times for each request, directly: the condition's own way to it is not in C.
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         self._pending: deque[Ticket] = deque()
         self._in_flight: dict[Hashable, Ticket] = {}
         self._free = self._limits.lanes
@@ -83,46 +85,27 @@ class Batcher:
             QueueFullError, NotReadyError, DeadlineExceededError: as ``submit`` and ``wait``.
         """
         until = time.perf_counter() + timeout
-        submission = self.submit(texts, help_comes=True)
-        late = False
-        while not submission.settled and not late:
-            with self._condition:
-                batch = self._lane_take()
-            if not batch:
-                break
+        with self._lock:
+            submission = self._queue(texts)
+            batch = self._lane_take()
+        while batch:
             self._lane_run(batch)
-            late = time.perf_counter() > until
+            if submission.settled or time.perf_counter() > until:
+                break
+            with self._lock:
+                batch = self._lane_take()
         return self._tickets(submission, timeout, until)
 
-    def submit(
-        self, texts: Mapping[Hashable, EncodedText], *, help_comes: bool = False
-    ) -> Submission:
+    def submit(self, texts: Mapping[Hashable, EncodedText]) -> Submission:
         """Queue *texts* by key; a key that is already in flight is shared, not computed again.
-
-        With *help_comes* the caller is about to take a lane itself.
 
         Raises:
             QueueFullError: if they do not fit; none is queued then.
             NotReadyError: if the batcher was closed.
         """
-        submission = Submission()
-        fresh: list[Ticket] = []
-        with self._condition:
-            if self._closed:
-                raise NotReadyError("the model is being unloaded")
-            new = sum(key not in self._in_flight for key in texts)
-            if len(self._pending) + new > self._limits.capacity:
-                raise QueueFullError(f"{len(self._pending)} texts are waiting already")
-            for key, encoded in texts.items():
-                ticket = self._in_flight.get(key)
-                if ticket is None:
-                    ticket = self._in_flight[key] = Ticket(key, encoded)
-                    fresh.append(ticket)
-                submission.add(ticket)
-            # Neighbours of similar length keep the padding of a shared batch small.
-            self._pending.extend(sorted(fresh, key=lambda ticket: ticket.encoded.cost))
-            if not help_comes:
-                self._condition.notify()
+        with self._lock:
+            submission = self._queue(texts)
+            self._condition.notify()
         return submission
 
     def wait(self, submission: Submission, timeout: float) -> list[Ticket]:
@@ -135,11 +118,27 @@ class Batcher:
 
     def close(self, timeout: float = 30.0) -> None:
         """Refuse new texts, finish the queued ones, end the threads."""
-        with self._condition:
+        with self._lock:
             self._closed = True
             self._condition.notify_all()
         for thread in list(self._threads):
             thread.join(timeout)
+
+    def _queue(self, texts: Mapping[Hashable, EncodedText]) -> Submission:
+        """As ``submit``, and nobody is told. The lock is held."""
+        if self._closed:
+            raise NotReadyError("the model is being unloaded")
+        new = [key for key in texts if key not in self._in_flight]
+        if len(self._pending) + len(new) > self._limits.capacity:
+            raise QueueFullError(f"{len(self._pending)} texts are waiting already")
+        fresh = [Ticket(key, texts[key]) for key in new]
+        self._in_flight.update(zip(new, fresh, strict=True))
+        submission = Submission()
+        for key in texts:
+            submission.add(self._in_flight[key])
+        # Neighbours of similar length keep the padding of a shared batch small.
+        self._pending.extend(sorted(fresh, key=lambda ticket: ticket.encoded.cost))
+        return submission
 
     def _tickets(self, submission: Submission, timeout: float, until: float) -> list[Ticket]:
         if not submission.wait(until - time.perf_counter()):
@@ -158,13 +157,13 @@ class Batcher:
             self._loop()
         except BaseException:
             logger.exception("the inference thread died; a new one takes over")
-            with self._condition:
+            with self._lock:
                 self._threads.discard(threading.current_thread())
                 self._threads.add(self._thread_start())
 
     def _loop(self) -> None:
         while True:
-            with self._condition:
+            with self._lock:
                 batch = self._lane_take()
                 while not batch:
                     if self._closed and not self._pending:
@@ -187,7 +186,7 @@ class Batcher:
         try:
             self._run(batch)
         finally:
-            with self._condition:
+            with self._lock:
                 self._free += 1
                 self._retry([ticket for ticket in batch if not ticket.done_at])
                 if self._pending or self._closed:
@@ -196,6 +195,8 @@ class Batcher:
     def _take(self) -> list[Ticket]:
         """The oldest ticket and those next to it in length. The lock is held."""
         ahead = self._ahead()
+        if len(ahead) < 2:
+            return ahead
         batch = batch_pick(ahead, self._limits.token_budget, self._limits.widths)
         picked = set(batch)
         self._pending.extendleft(ticket for ticket in reversed(ahead) if ticket not in picked)
@@ -240,7 +241,7 @@ class Batcher:
 
     def _settle(self, batch: list[Ticket], started: float) -> None:
         done = time.perf_counter()
-        with self._condition:
+        with self._lock:
             for ticket in batch:
                 ticket.started_at, ticket.done_at = started, done
                 self._in_flight.pop(ticket.key, None)
@@ -264,7 +265,7 @@ class Batcher:
             self._settle(given_up, time.perf_counter())
 
     def _abandon(self, submission: Submission) -> None:
-        with self._condition:
+        with self._lock:
             for ticket in submission.tickets:
                 if submission in ticket.waiting:
                     ticket.waiting.remove(submission)

@@ -13,6 +13,9 @@ FloatArray = NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
 # Keeps logit() finite; far below any probability that the models tell apart.
 _EPSILON = np.float32(1e-7)
+_NEARLY_ONE = 1 - _EPSILON
+# Made once: on a single row a number of numpy's costs as much as what is done with it.
+_HALF, _ONE = np.float32(0.5), np.float32(1.0)
 
 
 def activate(logits: FloatArray, activation: Activation) -> FloatArray:
@@ -26,14 +29,14 @@ def activate(logits: FloatArray, activation: Activation) -> FloatArray:
 
 def sigmoid(values: FloatArray) -> FloatArray:
     """The logistic function, without overflow for large negative values."""
-    result: FloatArray = np.float32(0.5) * (np.tanh(np.float32(0.5) * values) + np.float32(1.0))
+    result: FloatArray = _HALF * (np.tanh(_HALF * values) + _ONE)
     return result
 
 
 def logit(probabilities: NDArray[Real]) -> NDArray[Real]:
     """Log odds; probabilities of 0 and 1 give finite ones."""
     # The two ufuncs themselves: np.clip takes as long again to find them.
-    clipped = np.minimum(np.maximum(probabilities, _EPSILON), 1 - _EPSILON)
+    clipped = np.minimum(np.maximum(probabilities, _EPSILON), _NEARLY_ONE)
     result: NDArray[Real] = np.log(clipped / (1 - clipped))
     return result
 

@@ -10,8 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from rest_framework import status
@@ -43,8 +42,7 @@ return used
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """At most *limit* documents in each *seconds* of the clock (UTC)."""
 
     name: str
@@ -60,8 +58,7 @@ class Window:
         return self.seconds - int(now) % self.seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """Whether the documents fitted, and what each window holds now."""
 
     fits: bool

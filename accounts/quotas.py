@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -40,8 +40,7 @@ class TierLimitError(PermissionDenied):
     default_code = "tier_limit"
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """The windows of one caller at one moment, as the RateLimit headers tell them."""
 
     windows: tuple[Window, ...]
@@ -61,7 +60,7 @@ class Quota:
             "RateLimit-Limit": str(window.limit),
             "RateLimit-Remaining": str(remaining),
             "RateLimit-Reset": str(window.resets_in(self.now)),
-            "RateLimit-Policy": ", ".join(f"{w.limit};w={w.seconds}" for w in self.windows),
+            "RateLimit-Policy": _policy(self.windows),
         }
 
 
@@ -132,19 +131,24 @@ def address_quota(request: HttpRequest) -> Quota:
 
 
 def _take(principal: Principal, cost: int) -> tuple[Quota, Taken]:
-    now, windows = time.time(), _windows(principal.tier)
+    tier = principal.tier
+    now, windows = time.time(), _windows(tier.documents_per_minute, tier.documents_per_day)
     if not windows:
         return Quota((), (), now), Taken(fits=True, used=())
     taken = _counter.take(str(principal.user.pk), windows, cost, now)
     return Quota(windows, taken.used, now), taken
 
 
-def _windows(tier: Tier) -> tuple[Window, ...]:
-    limits = (
-        ("minute", MINUTE, tier.documents_per_minute),
-        ("day", DAY, tier.documents_per_day),
-    )
+# Both for every answer, and there are few tiers.
+@lru_cache(maxsize=256)
+def _windows(per_minute: int | None, per_day: int | None) -> tuple[Window, ...]:
+    limits = (("minute", MINUTE, per_minute), ("day", DAY, per_day))
     return tuple(Window(name, seconds, limit) for name, seconds, limit in limits if limit)
+
+
+@lru_cache(maxsize=256)
+def _policy(windows: tuple[Window, ...]) -> str:
+    return ", ".join(f"{window.limit};w={window.seconds}" for window in windows)
 
 
 def _check_size(tier: Tier, texts: Sequence[object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ from mlops.routing.table import ArmRoute, RolloutRoute, Serving
 FloatArray = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class TextResult:
+class TextResult(NamedTuple):
     """Calibrated probabilities ``(labels,)`` of one text."""
 
     probabilities: FloatArray
@@ -33,8 +33,7 @@ class TextResult:
     unknown: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Milliseconds of one request; queue and infer are those of its slowest text."""
 
     tokenise: float = 0.0

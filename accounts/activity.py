@@ -1,6 +1,6 @@
 """What is written about use: documents by day, a key's last use. Never on a request's path.
 
-Requests only add to numbers in memory; one thread writes them every few seconds and at exit.
+Requests only note it in memory; one thread adds it up and writes it every few seconds and at exit.
 kill -9 loses at most that many seconds of counts.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -30,7 +31,7 @@ LAST_USED_SECONDS = 60.0
 
 
 class UsageKey(NamedTuple):
-    """What is counted apart. A tuple: hashed with every answer."""
+    """What is counted apart."""
 
     user_id: UUID
     day: date
@@ -55,11 +56,7 @@ class ActivityRecorder:
 
     def usage_add(self, *, user_id: UUID, key: str, model: str, documents: int) -> None:
         """Count one answered request of so many documents."""
-        day = datetime.now(UTC).date()
-        with self._lock:
-            counts = self._pending.usage.setdefault(UsageKey(user_id, day, key, model), [0, 0])
-            counts[0] += 1
-            counts[1] += documents
+        self._noted.append((time.time(), user_id, key, model, documents))
         self._behind.wake()
 
     def key_used(self, key_id: int) -> None:
@@ -84,10 +81,15 @@ class ActivityRecorder:
 
     def _begin(self) -> None:
         self._lock, self._pending = threading.Lock(), _Pending()
+        # Appended to without a lock by every answer; only the thread behind takes out.
+        self._noted: deque[tuple[float, UUID, str, str, int]] = deque()
 
     def _write(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, _Pending()
+        for _ in range(len(self._noted)):
+            at, user_id, key, model, documents = self._noted.popleft()
+            _usage_sum(pending.usage, UsageKey(user_id, _day(at), key, model), (1, documents))
         try:
             _write(pending)
         except Exception as error:  # noqa: BLE001 - whatever happens, nothing may be lost
@@ -97,11 +99,19 @@ class ActivityRecorder:
     def _put_back(self, pending: _Pending) -> None:
         with self._lock:
             for key, counts in pending.usage.items():
-                kept = self._pending.usage.setdefault(key, [0, 0])
-                kept[:] = [kept[0] + counts[0], kept[1] + counts[1]]
+                _usage_sum(self._pending.usage, key, counts)
             self._pending.last_used = {**pending.last_used, **self._pending.last_used}
             self._pending.digests = {**pending.digests, **self._pending.digests}
         self._behind.wake()
+
+
+def _usage_sum(usage: dict[UsageKey, list[int]], key: UsageKey, counts: Sequence[int]) -> None:
+    kept = usage.setdefault(key, [0, 0])
+    kept[:] = [kept[0] + counts[0], kept[1] + counts[1]]
+
+
+def _day(moment: float) -> date:
+    return datetime.fromtimestamp(moment, UTC).date()
 
 
 def _write(pending: _Pending) -> None:

@@ -7,9 +7,9 @@ from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
-from config.common.notes import notes
+from config.common.notes import BulkHistogram, notes
 
 if TYPE_CHECKING:
     from emotions.engine import Timings
@@ -19,7 +19,7 @@ _SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.
 PREDICTIONS = Counter(
     "valence_predictions_total", "Texts answered, by dominant emotion.", ["emotion", "version"]
 )
-STAGE = Histogram(
+STAGE = BulkHistogram(
     "valence_stage_seconds", "Time in each stage of the engine.", ["stage"], buckets=_SECONDS
 )
 CACHE = Counter("valence_cache_total", "Texts looked up in the result cache.", ["outcome"])
@@ -83,10 +83,9 @@ def _look_ups_count(look_ups: Sequence[tuple[int, int]]) -> None:
 
 
 def _stages_observe(requests: Sequence[Timings]) -> None:
-    for timings in requests:
-        _TOKENISE.observe(timings.tokenise / 1000)
-        _QUEUED.observe(timings.queue / 1000)
-        _INFER.observe(timings.infer / 1000)
+    _TOKENISE.observe_all([timings.tokenise / 1000 for timings in requests])
+    _QUEUED.observe_all([timings.queue / 1000 for timings in requests])
+    _INFER.observe_all([timings.infer / 1000 for timings in requests])
 
 
 def _predictions_count(requests: Sequence[tuple[Sequence[str], str]]) -> None:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_prometheus.exports import ExportToDjangoView
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
-from config.common.notes import notes
+from config.common.notes import BulkHistogram, notes
 
 # django-prometheus' names, so that dashboards for it show these; its own middleware writes twenty
 # series for a request and took a seventh of a cached answer's time.
@@ -25,7 +25,7 @@ RESPONSES = Counter(
     "Responses by status, view and method.",
     ["status", "view", "method"],
 )
-LATENCY = Histogram(
+LATENCY = BulkHistogram(
     "django_http_requests_latency_seconds_by_view_method",
     "Time to answer, all middleware included, by view and method.",
     ["view", "method"],
@@ -74,8 +74,11 @@ def scrape(request: HttpRequest) -> HttpResponse:
 def _answers_count(answers: Sequence[tuple[str, str, int, float]]) -> None:
     for (view, method, status), count in Tally(answer[:3] for answer in answers).items():
         _requests_count(view, method, status, count)
+    latencies: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for view, method, _, seconds in answers:
-        _latency(view, method).observe(seconds)
+        latencies[view, method].append(seconds)
+    for labels, values in latencies.items():
+        LATENCY.labels(*labels).observe_all(values)
 
 
 def _refusals_count(methods: Sequence[str]) -> None:
@@ -90,9 +93,3 @@ def _requests_count(view: str, method: str, status: int, count: int) -> None:
 
 def _known(method: str | None) -> str:
     return str(method) if method in _METHODS else "<invalid method>"
-
-
-# Asked for once for each answer, unlike the counters.
-@cache
-def _latency(view: str, method: str) -> Histogram:
-    return LATENCY.labels(view, method)

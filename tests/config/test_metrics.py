@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from prometheus_client import Histogram
 
 from config.common.metrics import HttpMetricsMiddleware, refusal_count
-from config.common.notes import Notes
+from config.common.notes import BulkHistogram, Notes
 from tests.scraping import grown
 from tests.waiting import wait_for
 
@@ -37,6 +38,28 @@ def test_it_works():
 def test_what_is_refused_in_line_is_counted_by_method(method, shown):
     seen = grown(lambda: refusal_count(method))
     assert seen[f'{RESPONSES}{{method="{shown}",status="503",view="<refused in line>"}}'] == 1
+
+
+def test_many_values_at_once_fill_the_buckets_that_each_alone_would():
+    bounds = (0.1, 0.2, 0.4)
+    values = [0.0, 0.1, 0.1000001, 0.2, 0.3, 0.4, 0.5, 7.0]
+    bulk = BulkHistogram("valence_test_bulk", "Test.", buckets=bounds, registry=None)
+    each = Histogram("valence_test_each", "Test.", buckets=bounds, registry=None)
+    bulk.observe_all(values)
+    for value in values:
+        each.observe(value)
+    assert samples(bulk) == pytest.approx(samples(each))
+    assert samples(bulk)["_count", None] == len(values)
+
+
+def samples(histogram: Histogram) -> dict[tuple[str, str | None], float]:
+    """By what follows the name, and the upper bound of a bucket."""
+    found = (sample for family in histogram.collect() for sample in family.samples)
+    return {
+        (each.name[len("valence_test_bulk") :], each.labels.get("le")): each.value
+        for each in found
+        if not each.name.endswith("_created")
+    }
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,25 @@ _held: list[IO[bytes]] = []
 
 def cores() -> int:
     """The processor cores that this process may use."""
-    return len(_allowed()) or os.cpu_count() or 1
+    return len(allowed()) or os.cpu_count() or 1
+
+
+def allowed() -> list[int]:
+    """Their numbers; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+@contextmanager
+def on_core(number: int) -> Iterator[None]:
+    """Keep this thread to one core meanwhile, the cores counted around and around."""
+    places = allowed()
+    if places:
+        os.sched_setaffinity(0, {places[number % len(places)]})
+    try:
+        yield
+    finally:
+        if places:
+            os.sched_setaffinity(0, places)
 
 
 def shares(allowed: Sequence[int], workers: int) -> list[list[int]]:
@@ -37,7 +56,7 @@ def share_claim(workers: int, folder: Path) -> list[int]:
         The cores; none if there is no share to be had, and it runs wherever it did.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, share in enumerate(shares(_allowed(), workers)):
+    for number, share in enumerate(shares(allowed(), workers)):
         lock = (folder / str(number)).open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +69,3 @@ def share_claim(workers: int, folder: Path) -> list[int]:
             os.sched_setaffinity(int(thread.name), share)
         return share
     return []
-
-
-def _allowed() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

@@ -24,6 +24,11 @@ def unique(texts: Sequence[str]) -> Iterator[str]:
     return (f"{generator.choice(texts)} {generator.randrange(10**6)}" for _ in itertools.count())
 
 
+def twin(text: str) -> str:
+    """*text* as new to every cache, and of the same length: another last digit."""
+    return f"{text[:-1]}{(int(text[-1]) + 1) % 10}"
+
+
 def bare_call(classifier: Classifier, text: str) -> None:
     """One text."""
     classifier.predict_encoded(classifier.encode([text]))

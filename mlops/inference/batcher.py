@@ -137,7 +137,7 @@ class Batcher:
         for key in texts:
             submission.add(self._in_flight[key])
         # Neighbours of similar length keep the padding of a shared batch small.
-        self._pending.extend(sorted(fresh, key=lambda ticket: ticket.encoded.cost))
+        self._pending.extend(sorted(fresh, key=lambda ticket: ticket.cost))
         return submission
 
     def _tickets(self, submission: Submission, timeout: float, until: float) -> list[Ticket]:
@@ -212,7 +212,7 @@ class Batcher:
                 self._in_flight.pop(ticket.key, None)
                 continue
             if not ahead:
-                most = PASSES_AHEAD * max(1, self._limits.token_budget // ticket.encoded.cost)
+                most = PASSES_AHEAD * max(1, self._limits.token_budget // ticket.cost)
             ahead.append(ticket)
         return ahead
 

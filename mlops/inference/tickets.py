@@ -21,6 +21,7 @@ class Ticket:
 
     __slots__ = (
         "attempts",
+        "cost",
         "done_at",
         "encoded",
         "error",
@@ -34,6 +35,8 @@ class Ticket:
     def __init__(self, key: Hashable, encoded: EncodedText) -> None:
         self.key = key
         self.encoded = encoded
+        # Asked for again and again while batches are chosen.
+        self.cost = encoded.cost
         self.queued_at = time.perf_counter()
         self.started_at = self.done_at = 0.0
         self.row: FloatArray | None = None
@@ -85,10 +88,10 @@ def batch_pick(
     is passed over for ever.
     """
     batch: list[Ticket] = []
-    widest = 0
+    widest, first = 0, ahead[0].cost
     # Sorting is stable: of two that are as near, the older one.
-    for ticket in sorted(ahead, key=lambda each: abs(each.encoded.cost - ahead[0].encoded.cost)):
-        widest = max(widest, padded_width(ticket.encoded.cost, widths))
+    for ticket in sorted(ahead, key=lambda each: abs(each.cost - first)):
+        widest = max(widest, padded_width(ticket.cost, widths))
         if batch and widest * (len(batch) + 1) > token_budget:
             break
         batch.append(ticket)

@@ -88,12 +88,8 @@ class Batcher:
         with self._lock:
             submission = self._queue(texts)
             batch = self._lane_take()
-        while batch:
-            self._lane_run(batch)
-            if submission.settled or time.perf_counter() > until:
-                break
-            with self._lock:
-                batch = self._lane_take()
+        if batch:
+            self._lane_run(batch, lambda: not submission.settled and time.perf_counter() < until)
         return self._tickets(submission, timeout, until)
 
     def submit(self, texts: Mapping[Hashable, EncodedText]) -> Submission:
@@ -170,7 +166,7 @@ class Batcher:
                         return
                     self._condition.wait()
                     batch = self._lane_take()
-            self._lane_run(batch)
+            self._lane_run(batch, _always)
 
     def _lane_take(self) -> list[Ticket]:
         """The next batch and a lane to run it in, or nothing. The lock is held."""
@@ -181,10 +177,17 @@ class Batcher:
                 self._condition.notify()
         return batch
 
-    def _lane_run(self, batch: list[Ticket]) -> None:
-        """Compute *batch* and give the lane back, whatever happens."""
+    def _lane_run(self, batch: list[Ticket], goes_on: Callable[[], bool]) -> None:
+        """Compute *batch*, and what waits after it as long as that *goes_on*; then free the lane.
+
+        A lane that changed hands after each pass would wake a thread for it, with cold caches, and
+        often in vain: whoever has just computed is there first.
+        """
         try:
-            self._run(batch)
+            while batch:
+                self._run(batch)
+                with self._lock:
+                    batch = self._take() if goes_on() else []
         finally:
             with self._lock:
                 self._free += 1
@@ -269,3 +272,7 @@ class Batcher:
             for ticket in submission.tickets:
                 if submission in ticket.waiting:
                     ticket.waiting.remove(submission)
+
+
+def _always() -> bool:
+    return True

@@ -18,7 +18,7 @@ from config.common.behind import Behind
 
 Note = TypeVar("Note")
 # Requests stand still while notes are counted, which at 2,500 requests a second takes those of so
-# long less than a millisecond. Nobody looks at metrics more often than every few seconds.
+# long one or two milliseconds. Nobody looks at metrics more often than every few seconds.
 COUNT_SECONDS = 0.25
 
 

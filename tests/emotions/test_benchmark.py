@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from transformers import RobertaConfig, RobertaModel
 
 from emotions.benchmarks import engine, shapes
+from emotions.benchmarks.bare import twin, unique
 from emotions.benchmarks.client import Target, closed_loop, open_loop, post
 from emotions.benchmarks.figures import Figure, Suite, percentile, spread
 from emotions.benchmarks.http import zipf
@@ -59,6 +60,14 @@ def test_percentiles_and_ratios():
     assert percentile([3.0, 1.0, 2.0], 50) == 2.0
     assert spread([]) == {"median": 0.0, "p10": 0.0, "p90": 0.0, "runs": 0}
     assert SUITE.figures[0].ratio_of_medians() == 3.0
+
+
+def test_bare_scores_what_is_served_but_for_a_digit():
+    served = list(itertools.islice(unique(["thank you", "I am sad"]), 1000))
+    bare = [twin(text) for text in served]
+    assert all(one != other for one, other in zip(served, bare, strict=True))
+    assert [text.split()[:-1] for text in bare] == [text.split()[:-1] for text in served]
+    assert list(map(len, bare)) == list(map(len, served))
 
 
 def test_traffic_has_the_hit_rate_that_was_asked_for():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from django.conf import settings as project
 
 from emotions import checks
-from emotions.placement import cores, shares
+from emotions.placement import allowed, cores, on_core, shares
 
 # Claims, says so, and holds the share until its input ends.
 PROCESS = """
@@ -85,3 +86,12 @@ def test_cores_that_cannot_be_divided_are_a_warning(settings):
     assert [each.id for each in checks.placement_check(None)] == ["emotions.W001"]
     settings.WORKERS = cores()
     assert checks.placement_check(None) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no cores to be chosen here")
+def test_a_thread_keeps_to_a_core_meanwhile_and_to_none_afterwards():
+    before = allowed()
+    for number in range(len(before) + 1):  # around
+        with on_core(number):
+            assert allowed() == [before[number % len(before)]]
+        assert allowed() == before

@@ -21,7 +21,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, Usage
-from config.common.behind import Behind
+from config.common.behind import Behind, drained
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +87,7 @@ class ActivityRecorder:
     def _write(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, _Pending()
-        for _ in range(len(self._noted)):
-            at, user_id, key, model, documents = self._noted.popleft()
+        for at, user_id, key, model, documents in drained(self._noted):
             _usage_sum(pending.usage, UsageKey(user_id, _day(at), key, model), (1, documents))
         try:
             _write(pending)

@@ -20,10 +20,10 @@ _held: list[IO[bytes]] = []
 
 def cores() -> int:
     """The processor cores that this process may use."""
-    return len(allowed()) or os.cpu_count() or 1
+    return len(core_numbers()) or os.cpu_count() or 1
 
 
-def allowed() -> list[int]:
+def core_numbers() -> list[int]:
     """Their numbers; none where the system does not tell."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
@@ -31,7 +31,7 @@ def allowed() -> list[int]:
 @contextmanager
 def on_core(number: int) -> Iterator[None]:
     """Keep this thread to one core meanwhile, the cores counted around and around."""
-    places = allowed()
+    places = core_numbers()
     if places:
         os.sched_setaffinity(0, {places[number % len(places)]})
     try:
@@ -56,7 +56,7 @@ def share_claim(workers: int, folder: Path) -> list[int]:
         The cores; none if there is no share to be had, and it runs wherever it did.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, share in enumerate(shares(allowed(), workers)):
+    for number, share in enumerate(shares(core_numbers(), workers)):
         lock = (folder / str(number)).open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,12 +6,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from multiprocessing.util import Finalize
+from typing import TypeVar
 
 from django.db import connections
 
 logger = logging.getLogger(__name__)
+Note = TypeVar("Note")
 
 
 class Behind:
@@ -75,3 +78,9 @@ class Behind:
     def _after_fork(self) -> None:
         self._begin()
         self._forget()
+
+
+def drained(noted: deque[Note]) -> Iterator[Note]:
+    """Take out what was noted so far; what others append meanwhile is for the next time."""
+    for _ in range(len(noted)):
+        yield noted.popleft()

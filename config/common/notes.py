@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import Histogram
 
-from config.common.behind import Behind
+from config.common.behind import Behind, drained
 
 Note = TypeVar("Note")
 # Requests stand still while notes are counted, which at 2,500 requests a second takes those of so
@@ -41,9 +41,8 @@ class Notes:
 
     def _count(self) -> None:
         kinds: defaultdict[Callable[[Sequence[Any]], None], list[Any]] = defaultdict(list)
-        # Only one thread takes notes out at a time; those that come meanwhile are for the next.
-        for _ in range(len(self._noted)):
-            kind, note = self._noted.popleft()
+        # By one thread at a time: the one that has the lock of what is done behind.
+        for kind, note in drained(self._noted):
             kinds[kind].append(note)
         for kind, noted in kinds.items():
             kind(noted)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.benchmarks.figures import Suite
+from emotions.placement import cores
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _PACKAGES = ("django", "granian", "onnxruntime", "tokenizers", "numpy")
@@ -69,10 +70,9 @@ def plot_write(report: dict[str, Any], path: Path) -> None:
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(),
-        "cores": cores,
+        "cores": cores(),
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",
     }

@@ -15,6 +15,18 @@ from mlops.log.ids import moment_time
 from mlops.log.records import Head, Item, request_unpack
 
 FloatArray = NDArray[np.float32]
+
+
+class _Verdict(NamedTuple):
+    """The part of a row that comes from the probabilities."""
+
+    labels: str = "[]"
+    top_label: str = ""
+    top_score: float | None = None
+    low_confidence: bool = False
+    scores: bytes | None = None
+
+
 # The columns that a row fills, in its order: its id, what the rows of a frame share, what its
 # probabilities say, and the rest.
 _SHARED = (
@@ -22,9 +34,8 @@ _SHARED = (
     *("rollout_id", "arm_id", "pinned", "shadow", "queue_ms", "infer_ms", "total_ms"),
     *("network", "job_id"),
 )
-_JUDGED = ("labels", "top_label", "top_score", "low_confidence", "scores")
 COLUMNS = (
-    *("id", *_SHARED, *_JUDGED, "text_hash", "text", "text_length", "tokens", "windows"),
+    *("id", *_SHARED, *_Verdict._fields, "text_hash", "text", "text_length", "tokens", "windows"),
     *("unknown_tokens", "valence", "cached", "status", "error_code"),
 )
 Row = tuple[Any, ...]
@@ -39,16 +50,6 @@ class VersionInfo:
     id: int
     labels: tuple[str, ...]
     thresholds: FloatArray
-
-
-class _Verdict(NamedTuple):
-    """The part of a row that comes from the probabilities."""
-
-    labels: str = "[]"
-    top_label: str = ""
-    top_score: float | None = None
-    low_confidence: bool = False
-    scores: bytes | None = None
 
 
 _NO_VERDICT = _Verdict()

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as project
 
 from emotions import checks
-from emotions.placement import allowed, cores, on_core, shares
+from emotions.placement import core_numbers, cores, on_core, shares
 
 # Claims, says so, and holds the share until its input ends.
 PROCESS = """
@@ -90,8 +90,8 @@ def test_cores_that_cannot_be_divided_are_a_warning(settings):
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no cores to be chosen here")
 def test_a_thread_keeps_to_a_core_meanwhile_and_to_none_afterwards():
-    before = allowed()
+    before = core_numbers()
     for number in range(len(before) + 1):  # around
         with on_core(number):
-            assert allowed() == [before[number % len(before)]]
-        assert allowed() == before
+            assert core_numbers() == [before[number % len(before)]]
+        assert core_numbers() == before

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 from pathlib import Path
+from typing import NamedTuple
 
 from tokenizers import Encoding, Tokenizer
 
 from mlops.inference.artifact import TOKENIZER_NAME
 from mlops.inference.errors import TokenizerMissingError
+from mlops.inference.plain import plain_tokenizer
 
 # Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
 WINDOW_OVERLAP = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedText:
+class EncodedText(NamedTuple):
     """One text as one or more windows of at most ``max_length`` token ids each.
 
     ``tokens`` counts the text once: special tokens in, overlaps out. ``unknown`` are those that
@@ -39,7 +41,8 @@ def text_normalise(text: str) -> str:
 
     Texts that differ only in this share one cache entry, because they are the same input.
     """
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return " ".join(composed.split())
 
 
 class TextTokenizer:
@@ -51,9 +54,11 @@ class TextTokenizer:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
             raise TokenizerMissingError(f"{path}: not a tokeniser: {error}") from error
-        self._tokenizer.no_padding()
+        self._plain = plain_tokenizer(self._tokenizer)
         self._stride = int(max_length * WINDOW_OVERLAP)
-        self._tokenizer.enable_truncation(max_length, stride=self._stride)
+        for each in (self._tokenizer, self._plain):
+            each.no_padding()
+            each.enable_truncation(max_length, stride=self._stride)
         self.pad_id = _known_id(self._tokenizer, ("[PAD]", "<pad>", "<|padding|>"), 0)
         # -1: a vocabulary of bytes has a token for everything.
         self._unknown_id = _known_id(self._tokenizer, ("[UNK]", "<unk>"), -1)
@@ -62,8 +67,12 @@ class TextTokenizer:
         """One ``EncodedText`` per text, in order; nothing is cut."""
         if len(texts) == 1:
             # A batch of one would be sent through a thread pool for nothing.
-            return [self._encoded(self._tokenizer.encode(texts[0]))]
-        return [self._encoded(each) for each in self._tokenizer.encode_batch_fast(list(texts))]
+            tokenizer = self._plain if texts[0].isascii() else self._tokenizer
+            return [self._encoded(tokenizer.encode(texts[0]))]
+        plain = [text.isascii() for text in texts]
+        some = iter(self._plain.encode_batch_fast([*compress(texts, plain)]))
+        others = iter(self._tokenizer.encode_batch_fast([*compress(texts, map(not_, plain))]))
+        return [self._encoded(next(some if each else others)) for each in plain]
 
     def _encoded(self, encoding: Encoding) -> EncodedText:
         parts = [encoding, *encoding.overflowing]
@@ -73,7 +82,7 @@ class TextTokenizer:
             specials = sum(encoding.special_tokens_mask)
             tokens += sum(len(window) - specials - self._stride for window in windows[1:])
         unknown = sum([window.count(self._unknown_id) for window in windows])
-        return EncodedText(windows=windows, tokens=tokens, unknown=unknown)
+        return EncodedText(windows, tokens, unknown)
 
 
 def _known_id(tokenizer: Tokenizer, names: Sequence[str], default: int) -> int:

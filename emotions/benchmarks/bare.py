@@ -1,4 +1,4 @@
-"""The bare model: tokenise, ONNX Runtime, sigmoid. What everything else is measured against."""
+"""What everything else is measured against: tokenise, ONNX Runtime, sigmoid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from emotions.analysis.run import rows_keep
 from emotions.analysis.summary import Summary
 from emotions.analysis.writers import output_write
 from emotions.benchmarks.figures import Figure, Suite
-from mlops.inference.classifier import Classifier
+from emotions.benchmarks.peers.scorer import Scorer
+from mlops.inference.artifact import ONNX_NAME
+from mlops.inference.classifier import Classifier, budget_batches
 
 
 def unique(texts: Sequence[str]) -> Iterator[str]:
@@ -29,13 +31,36 @@ def twin(text: str) -> str:
     return f"{text[:-1]}{(int(text[-1]) + 1) % 10}"
 
 
-def bare_call(classifier: Classifier, text: str) -> None:
-    """One text."""
+class Bare:
+    """A version's files in the hands of the libraries alone, nothing of ours around them.
+
+    Raises:
+        RuntimeError: for a version that is no ONNX graph.
+    """
+
+    def __init__(self, folder: Path, token_budget: int) -> None:
+        if not (folder / ONNX_NAME).is_file():
+            raise RuntimeError(f"{folder} holds no {ONNX_NAME}; promote a version with one")
+        self._scorer, self._budget = Scorer(folder), token_budget
+
+    def call(self, text: str) -> None:
+        """One text."""
+        self._scorer.probabilities(self._scorer.encode([text]))
+
+    def batch(self, texts: Sequence[str]) -> None:
+        """Several texts on one core, sorted and in passes of as many positions as ours."""
+        encoded = self._scorer.encode(texts)
+        for batch in budget_batches([len(each.ids) for each in encoded], self._budget):
+            self._scorer.probabilities([encoded[index] for index in batch])
+
+
+def direct_call(classifier: Classifier, text: str) -> None:
+    """One text by our own model, without its queue."""
     classifier.predict_encoded(classifier.encode([text]))
 
 
-def bare_batch(classifier: Classifier, texts: Sequence[str]) -> None:
-    """Several texts on one core, sorted and in batches of the same token budget."""
+def direct_batch(classifier: Classifier, texts: Sequence[str]) -> None:
+    """Several texts on one core, sorted and in passes of its token budget."""
     encoded = classifier.encode(texts)
     for batch in classifier.batches(encoded):
         classifier.predict_encoded([encoded[index] for index in batch])

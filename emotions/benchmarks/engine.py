@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from emotions.answering import Loaded, route_make, texts_answer
-from emotions.benchmarks.bare import bare_batch, bare_call, milliseconds, unique
+from emotions.benchmarks.bare import direct_batch, direct_call, milliseconds, unique
 from emotions.benchmarks.figures import Figure, Suite
 from emotions.cache import ResultCache
 from mlops.inference.backends import RuntimeOptions
@@ -71,7 +71,7 @@ def _by_length(classifier: Classifier) -> Figure:
         for length in LENGTHS:
             # One word, one token; two more mark begin and end.
             text = f"{number} " + "word " * (length - 3)
-            series[f"{length} tokens"].append(milliseconds(bare_call, classifier, text))
+            series[f"{length} tokens"].append(milliseconds(direct_call, classifier, text))
     return Figure("one text by length", "ms", {name: runs[5:] for name, runs in series.items()})
 
 
@@ -79,7 +79,7 @@ def _by_batch(classifier: Classifier, texts: Sequence[str]) -> Figure:
     series: dict[str, list[float]] = {f"batches of {size}": [] for size in BATCHES}
     for _ in range(ROUNDS):
         for size in BATCHES:
-            took = milliseconds(_bare_batches, classifier, texts, size)
+            took = milliseconds(_direct_batches, classifier, texts, size)
             series[f"batches of {size}"].append(took / len(texts))
     return Figure("a text within a batch", "ms", series)
 
@@ -124,7 +124,7 @@ def _tokenising(classifier: Classifier, texts: Sequence[str]) -> Figure:
 
 
 def _known(classifier: Classifier, texts: Sequence[str]) -> Figure:
-    """A text that this process answered before: key, look-up, calibrated row."""
+    """A text that this process answered before: key, look-up, row."""
     cache = ResultCache(size=1000, shared=None, seconds=60, secret=b"benchmark")
     batcher = _batcher(classifier)
     route = route_make(
@@ -144,6 +144,6 @@ def _batcher(classifier: Classifier) -> Batcher:
     return Batcher(classifier.predict_encoded, limits)
 
 
-def _bare_batches(classifier: Classifier, texts: Sequence[str], size: int) -> None:
+def _direct_batches(classifier: Classifier, texts: Sequence[str], size: int) -> None:
     for start in range(0, len(texts), size):
-        bare_batch(classifier, texts[start : start + size])
+        direct_batch(classifier, texts[start : start + size])

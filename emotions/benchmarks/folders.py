@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotions.benchmarks.bare import bare_batch, bare_call, unique
+from emotions.benchmarks.bare import direct_batch, direct_call, unique
 from mlops.evaluation.datasets import texts_read
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.classifier import Classifier
@@ -27,11 +27,11 @@ def folders_table(texts: Sequence[str], folders: Sequence[Path]) -> str:
     models = [Classifier.load(folder, OPTIONS) for folder in folders]
     new = unique(texts)
     singles = [
-        [_processor_ms(bare_call, model, text) for model in models]
+        [_processor_ms(direct_call, model, text) for model in models]
         for text in itertools.islice(new, SINGLES)
     ]
     batches = [
-        [_processor_ms(bare_batch, model, many) / SIZE for model in models]
+        [_processor_ms(direct_batch, model, many) / SIZE for model in models]
         for many in (list(itertools.islice(new, SIZE)) for _ in range(BATCHES))
     ]
     lines = ["| | one text, ms | to the last | in a batch of 64, ms | to the last |"]

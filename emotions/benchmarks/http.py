@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from emotions.benchmarks.bare import bare_batch, bare_call, milliseconds, twin, unique
+from emotions.benchmarks.bare import Bare, milliseconds, twin, unique
 from emotions.benchmarks.client import Target, ask, closed_loop, connect, open_loop
 from emotions.benchmarks.figures import Figure, Suite
 from emotions.benchmarks.server import Server, api_key, our_target, ours
 from emotions.placement import on_core
-from mlops.inference.classifier import Classifier
 
 BLOCKS, BLOCK = 40, 25
 BATCH, BATCHES = 64, 32
@@ -23,15 +22,15 @@ HIT_RATES = (0.0, 0.5, 0.9)
 ROUNDS = 3
 
 
-def http_suite(classifier: Classifier, texts: Sequence[str], data_dir: Path) -> Suite:
+def http_suite(bare: Bare, texts: Sequence[str], data_dir: Path) -> Suite:
     """One server process with key, limits, log and metrics on."""
     with ours(data_dir, WORKERS="1") as server:
         target = our_target(server, api_key(data_dir))
         bodies = requests(target, texts)
         closed_loop(target, bodies, clients=4, seconds=3.0)  # warm
         figures = [
-            *_single(classifier, texts, server, target),
-            *_batch(classifier, texts, server, target),
+            *_single(bare, texts, server, target),
+            *_batch(bare, texts, server, target),
             *_cached(server, target),
             *_clients(target, bodies),
             *_mixed(target, texts),
@@ -45,9 +44,7 @@ def requests(target: Target, texts: Sequence[str]) -> Iterator[bytes]:
     return (target.request([text]) for text in unique(texts))
 
 
-def _single(
-    classifier: Classifier, texts: Sequence[str], server: Server, target: Target
-) -> list[Figure]:
+def _single(bare: Bare, texts: Sequence[str], server: Server, target: Target) -> list[Figure]:
     times: dict[str, list[float]] = {"http": [], "bare": []}
     cpu: dict[str, list[float]] = {"http": [], "bare": []}
     connection, source = connect(target), unique(texts)
@@ -61,7 +58,7 @@ def _single(
         cpu["http"].append((server.cpu_seconds() - before) / BLOCK * 1000)
         before = time.process_time()
         with on_core(number):
-            times["bare"] += [milliseconds(bare_call, classifier, twin(text)) for text in block]
+            times["bare"] += [milliseconds(bare.call, twin(text)) for text in block]
         cpu["bare"].append((time.process_time() - before) / BLOCK * 1000)
     ratio = ("http", "bare")
     return [
@@ -70,9 +67,7 @@ def _single(
     ]
 
 
-def _batch(
-    classifier: Classifier, texts: Sequence[str], server: Server, target: Target
-) -> list[Figure]:
+def _batch(bare: Bare, texts: Sequence[str], server: Server, target: Target) -> list[Figure]:
     times: dict[str, list[float]] = {"http": [], "bare": []}
     cpu: dict[str, list[float]] = {"http": [], "bare": []}
     connection, source = connect(target), unique(texts)
@@ -84,7 +79,7 @@ def _batch(
         twins = [twin(text) for text in batch]
         before = time.process_time()
         with on_core(number):
-            times["bare"].append(milliseconds(bare_batch, classifier, twins))
+            times["bare"].append(milliseconds(bare.batch, twins))
         cpu["bare"].append((time.process_time() - before) * 1000)
     ratio = ("http", "bare")
     return [

@@ -6,19 +6,19 @@ import itertools
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from emotions.benchmarks.bare import bare_call, milliseconds, unique
+from emotions.benchmarks.bare import Bare, milliseconds, unique
 from emotions.benchmarks.client import Target, ask, closed_loop, connect, post
 from emotions.benchmarks.figures import Figure, Suite
 from emotions.benchmarks.http import requests
 from emotions.benchmarks.server import Server, api_key, free_port, our_target, ours
 from emotions.placement import cores
-from mlops.inference.classifier import Classifier
 
 ROUNDS = 3
 CLIENTS = 16
@@ -86,16 +86,16 @@ PEERS = (
 
 
 def peers_suite(
-    classifier: Classifier, texts: Sequence[str], data_dir: Path, peers: Path, model: Path
+    bare: Bare, texts: Sequence[str], data_dir: Path, peers: Path, model: Path
 ) -> Suite:
     """Whatever ``make bench-peers`` has installed in *peers*, and ours, each alone, in turn."""
     found = [peer for peer in PEERS if (peers / peer.name / "bin").is_dir()]
     names = [OURS, *(peer.name for peer in found)]
     series: dict[str, dict[str, list[float]]] = {
         kind: {name: [] for name in names}
-        for kind in ("single", "rate", "slow", "memory", "all", "idle")
+        for kind in ("single", "cpu", "rate", "slow", "memory", "all", "idle")
     }
-    series["single"]["bare"] = []
+    series["single"]["bare"], series["cpu"]["bare"] = [], []
     for _ in range(ROUNDS):
         with ours(data_dir, WORKERS=str(cores()), PIN_WORKERS="1") as server:
             target = our_target(server, api_key(data_dir))
@@ -103,10 +103,11 @@ def peers_suite(
         for peer in found:
             with _server(peer, peers, model, data_dir) as server:
                 _measure(series, peer.name, server, _target(peer, server), texts)
+        before = time.process_time()
         series["single"]["bare"] += [
-            milliseconds(bare_call, classifier, text)
-            for text in itertools.islice(unique(texts), SINGLES)
+            milliseconds(bare.call, text) for text in itertools.islice(unique(texts), SINGLES)
         ]
+        series["cpu"]["bare"].append((time.process_time() - before) / SINGLES * 1000)
     note = (
         "Each server alone, a process or worker for each core, one core a pass. Ours keeps each to "
         "its core (PIN_WORKERS); the others have no such setting. Only ours checks a key, counts "
@@ -129,6 +130,7 @@ def _figures(series: dict[str, dict[str, list[float]]], names: Sequence[str]) ->
     ]
     return [
         Figure("one client, median", "ms", series["single"]),
+        Figure("its CPU, all processes", "ms", series["cpu"]),
         Figure(f"{CLIENTS} clients", "texts/s", series["rate"]),
         Figure("their 99th percentile", "ms", series["slow"]),
         Figure("memory of the largest process", "MB", series["memory"]),
@@ -151,7 +153,9 @@ def _measure(
     series["rate"][name].append(outcome.rate)
     series["slow"][name].append(outcome.milliseconds(99))
     connection = connect(target)
+    before = server.cpu_seconds()
     series["single"][name] += [ask(connection, next(bodies)) for _ in range(SINGLES)]
+    series["cpu"][name].append((server.cpu_seconds() - before) / SINGLES * 1000)
     held = server.memory().values()
     series["memory"][name].append(max(held))
     series["all"][name].append(sum(held))

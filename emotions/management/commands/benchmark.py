@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from emotions.apps import routing_table, runtime_options
-from emotions.benchmarks.bare import analyze_suite
+from emotions.benchmarks.bare import Bare, analyze_suite
 from emotions.benchmarks.engine import engine_suite
 from emotions.benchmarks.figures import Suite
 from emotions.benchmarks.http import http_suite
@@ -89,13 +89,13 @@ class Command(BaseCommand):
 
     def _measures(self, options: dict[str, Any]) -> dict[str, Callable[[], Suite]]:
         texts = _texts(options["texts"])
-        bare = cache(lambda: Classifier.load(_production().folder, runtime_options()))
+        bare = cache(lambda: Bare(_production().folder, runtime_options().budget("cpu")))
         data_dir = settings.DATA_DIR / "benchmark"
         peers = (options["peers"] or settings.DATA_DIR / "peers").resolve()
         return {
             "engine": lambda: _engine(options, texts),
             "http": lambda: http_suite(bare(), texts, data_dir),
-            "analyze": lambda: analyze_suite(bare(), options["texts"]),
+            "analyze": lambda: analyze_suite(_classifier(), options["texts"]),
             "overload": lambda: overload_suite(texts, data_dir),
             "startup": lambda: startup_suite(texts, data_dir),
             "swap": lambda: swap_suite(texts, data_dir),
@@ -116,6 +116,10 @@ def _engine(options: dict[str, Any], texts: list[str]) -> Suite:
             return engine_suite(folder, runtime, texts, count=options["count"], shape=shape)
         except ArtifactError as error:
             raise CommandError(str(error), returncode=1) from error
+
+
+def _classifier() -> Classifier:
+    return Classifier.load(_production().folder, runtime_options())
 
 
 def _production() -> Serving:

@@ -59,16 +59,17 @@ class Route:
 
     loaded: Loaded
     serving: Serving
-    labels: Sequence[str]
+    labels: tuple[str, ...]
     thresholds: FloatArray
+    # The same as bytes: what presents an answer is looked up by both.
+    packed_thresholds: bytes
     rollout: RolloutRoute | None = None
     arm: ArmRoute | None = None
     label_map: LabelMap | None = None
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One result or error per text, in order, and the route that they came by."""
 
     results: list[TextResult | InferenceError]
@@ -92,12 +93,16 @@ def route_make(
     """A route with the labels that its answers have."""
     classifier = loaded.classifier
     label_map = arm.label_map if arm else None
+    labels = label_map.labels if label_map else classifier.manifest.product_labels
     thresholds = classifier.calibrator.thresholds
+    if label_map:
+        thresholds = label_map.thresholds(thresholds)
     return Route(
         loaded=loaded,
         serving=serving,
-        labels=label_map.labels if label_map else classifier.manifest.product_labels,
-        thresholds=label_map.thresholds(thresholds) if label_map else thresholds,
+        labels=tuple(labels),
+        thresholds=thresholds,
+        packed_thresholds=thresholds.tobytes(),
         rollout=rollout,
         arm=arm,
         label_map=label_map,
@@ -116,11 +121,11 @@ def texts_answer(route: Route, cache: ResultCache, deadline: float, texts: Seque
     keys = [cache.key(loaded.classifier.digest, text) for text in normal]
     known = cache.get_many(dict.fromkeys(keys))
     missing = {key: text for key, text in zip(keys, normal, strict=True) if key not in known}
-    metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
     fresh, errors, timings = _compute(loaded, deadline, missing)
-    cache.share(fresh)
-    entries = _calibrated(loaded.classifier, cache, known | fresh if fresh else known)
-    return Answer(_results(route, keys, known, entries, errors), route, timings)
+    metrics.texts_count(len(texts) - len(missing), len(missing), timings)
+    if fresh:
+        cache.keep(fresh)
+    return Answer(_results(route, keys, known, fresh, errors), route, timings)
 
 
 def _compute(
@@ -134,9 +139,7 @@ def _compute(
     texts: dict[Hashable, EncodedText] = dict(zip(missing, encoded, strict=True))
     tickets = loaded.batcher.compute(texts, deadline)
     metrics.queue_depth(loaded.batcher.depth)
-    timings = _timings(tokenised - started, tickets)
-    metrics.stages_observe(timings)
-    return *_settled(list(missing), tickets), timings
+    return *_settled(list(missing), tickets), _timings(tokenised - started, tickets)
 
 
 def _timings(tokenise: float, tickets: Sequence[Ticket]) -> Timings:
@@ -155,7 +158,7 @@ def _settled(
         if ticket.row is not None:
             encoded = ticket.encoded
             fresh[key] = CachedResult(
-                ticket.row, encoded.tokens, len(encoded.windows), unknown=encoded.unknown
+                ticket.row, encoded.tokens, len(encoded.windows), encoded.unknown
             )
         else:
             errors[key] = ticket.error or InferenceError("no answer")
@@ -166,9 +169,10 @@ def _results(
     route: Route,
     keys: Sequence[Key],
     known: Mapping[Key, CachedResult],
-    entries: Mapping[Key, CachedResult],
+    fresh: Mapping[Key, CachedResult],
     errors: Mapping[Key, InferenceError],
 ) -> list[TextResult | InferenceError]:
+    entries = {**known, **fresh}
     rows = {key: entry.probabilities for key, entry in entries.items()}
     if route.label_map and rows:
         rows = dict(zip(rows, route.label_map.scores(np.stack([*rows.values()])), strict=True))
@@ -180,19 +184,3 @@ def _results(
 
 def _result(entry: CachedResult, probabilities: FloatArray, *, cached: bool) -> TextResult:
     return TextResult(probabilities, entry.tokens, entry.windows, cached, entry.unknown)
-
-
-def _calibrated(
-    classifier: Classifier, cache: ResultCache, entries: dict[Key, CachedResult]
-) -> dict[Key, CachedResult]:
-    """*entries* all calibrated; the cache keeps what was not before."""
-    new = {key: entry for key, entry in entries.items() if not entry.calibrated}
-    if not new:
-        return entries
-    rows = classifier.calibrator.apply(np.array([each.probabilities for each in new.values()]))
-    for (key, entry), row in zip(new.items(), rows, strict=True):
-        new[key] = CachedResult(
-            row, entry.tokens, entry.windows, calibrated=True, unknown=entry.unknown
-        )
-    cache.keep(new)
-    return entries | new

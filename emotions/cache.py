@@ -7,45 +7,44 @@ import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 Key = bytes
-_HEADER = struct.Struct("<IH")
-# Of what stays in the process; there -1 stands for an unknown count of unknown tokens.
-_KEPT = struct.Struct("<IHi")
+# Tokens, windows, unknown tokens; -1 stands for an unknown count of those.
+_HEADER = struct.Struct("<IHi")
+# The type itself: to read its name takes numpy longer than to apply it.
+_SCORES = np.dtype("<f4")
 
 
-@dataclass(slots=True)
-class CachedResult:
-    """What the model said of one text: every presentation starts here.
+class CachedResult(NamedTuple):
+    """The calibrated answer for one text: every presentation starts here.
 
-    Redis has it as the model said it. The process keeps it ``calibrated``, and only that: the key
-    holds the model's digest, and its calibration with it.
+    The key holds the model's digest, and its calibration with it.
     """
 
     probabilities: FloatArray
     tokens: int
     windows: int
-    calibrated: bool = False
-    # Tokens without a word of their own; not known of what came from Redis.
+    # Tokens without a word of their own.
     unknown: int | None = None
 
     def pack(self) -> bytes:
-        """Compact bytes: a header of six, then four for each label."""
-        return _HEADER.pack(self.tokens, self.windows) + _bytes(self.probabilities)
+        """Compact bytes: a header of ten, then four for each label."""
+        unknown = -1 if self.unknown is None else self.unknown
+        scores = self.probabilities.astype(_SCORES, copy=False).tobytes()
+        return _HEADER.pack(self.tokens, self.windows, unknown) + scores
 
     @classmethod
     def unpack(cls, data: bytes) -> CachedResult:
         """The inverse of ``pack``."""
-        tokens, windows = _HEADER.unpack_from(data)
-        probabilities = np.frombuffer(data, dtype="<f4", offset=_HEADER.size)
-        return cls(probabilities, tokens, windows)
+        tokens, windows, unknown = _HEADER.unpack_from(data)
+        probabilities = np.frombuffer(data, dtype=_SCORES, offset=_HEADER.size)
+        return cls(probabilities, tokens, windows, None if unknown < 0 else unknown)
 
 
 class SharedCache(Protocol):
@@ -85,44 +84,29 @@ class ResultCache:
                 else:
                     self._entries.move_to_end(key)
                     kept[key] = data
-        found = {key: _unpack_kept(data) for key, data in kept.items()}
-        return found | self._get_shared(missing) if missing and self._shared else found
-
-    def share(self, entries: Mapping[Key, CachedResult]) -> None:
-        """Tell the other processes what the model said."""
-        if self._shared and entries:
-            packed = {_name(key): entry.pack() for key, entry in entries.items()}
-            self._shared.set_many(packed, self._seconds)
+        if missing and self._shared:
+            kept |= self._get_shared(missing)
+        return {key: CachedResult.unpack(data) for key, data in kept.items()}
 
     def keep(self, entries: Mapping[Key, CachedResult]) -> None:
-        """Keep *entries*, which are calibrated, here; what was used longest ago goes."""
-        packed = {key: _pack_kept(entry) for key, entry in entries.items()}
+        """Keep *entries*, and tell the other processes; what was used longest ago goes."""
+        packed = {key: entry.pack() for key, entry in entries.items()}
+        self._keep(packed)
+        if self._shared and packed:
+            self._shared.set_many({_name(key): data for key, data in packed.items()}, self._seconds)
+
+    def _keep(self, packed: Mapping[Key, bytes]) -> None:
         with self._lock:
             self._entries.update(packed)
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
-    def _get_shared(self, keys: list[Key]) -> dict[Key, CachedResult]:
+    def _get_shared(self, keys: list[Key]) -> dict[Key, bytes]:
         assert self._shared
         names = {_name(key): key for key in keys}
-        hits = self._shared.get_many(names)
-        return {names[name]: CachedResult.unpack(data) for name, data in hits.items()}
-
-
-def _bytes(probabilities: FloatArray) -> bytes:
-    return probabilities.astype("<f4", copy=False).tobytes()
-
-
-def _pack_kept(entry: CachedResult) -> bytes:
-    unknown = -1 if entry.unknown is None else entry.unknown
-    return _KEPT.pack(entry.tokens, entry.windows, unknown) + _bytes(entry.probabilities)
-
-
-def _unpack_kept(data: bytes) -> CachedResult:
-    tokens, windows, unknown = _KEPT.unpack_from(data)
-    probabilities = np.frombuffer(data, dtype="<f4", offset=_KEPT.size)
-    known = None if unknown < 0 else unknown
-    return CachedResult(probabilities, tokens, windows, calibrated=True, unknown=known)
+        hits = {names[name]: data for name, data in self._shared.get_many(names).items()}
+        self._keep(hits)
+        return hits
 
 
 @lru_cache(maxsize=64)
@@ -132,4 +116,4 @@ def _hasher(secret: bytes, digest: str) -> hashlib.blake2b:
 
 
 def _name(key: Key) -> str:
-    return f"result:{key.hex()}"
+    return f"scores:{key.hex()}"

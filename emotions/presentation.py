@@ -64,10 +64,11 @@ class Presenter:
         self._limits: list[float] = self._thresholds.tolist()
         self._poles = _poles(_view("sentiment", names))
 
-    def present(self, probabilities: FloatArray) -> list[Presented]:
+    def present(self, rows: FloatArray | Sequence[FloatArray]) -> list[Presented]:
         """One ``Presented`` for each row of ``(texts, labels)``."""
-        if len(probabilities) < 2:
-            return [self._single(row.tolist()) for row in probabilities]
+        if len(rows) < 2:
+            return [self._single(row.tolist()) for row in rows]
+        probabilities = np.asarray(rows)
         scores = self._view.scores(probabilities)
         # All rows at once: numpy's calls cost more than their work on a single one.
         order = np.argsort(-scores, axis=1, kind="stable")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from emotions.engine import Answer, Route, TextResult
 from emotions.errors import EngineError
@@ -21,17 +22,18 @@ from mlops.api import (
 from mlops.inference.errors import InferenceError
 from mlops.routing.table import Caller as RoutedCaller
 
+_SCORES = np.dtype("<f4")
 
-@dataclass(frozen=True, slots=True)
-class Call:
+
+class Call(NamedTuple):
     """Who asks, and since when."""
 
     caller: Caller
     # What decides about the arm; None while no rollout runs.
-    routed: RoutedCaller | None = None
+    routed: RoutedCaller | None
     # The version that the caller asked for, or its key is pinned to.
-    model: str = ""
-    started: float = field(default_factory=time.perf_counter)
+    model: str
+    started: float
 
     @property
     def milliseconds(self) -> float:
@@ -88,7 +90,7 @@ def _document(
         return Document(text, None, status=status, error_code=result.code)
     return Document(
         text,
-        result.probabilities.astype("<f4", copy=False).tobytes(),
+        result.probabilities.astype(_SCORES, copy=False).tobytes(),
         result.tokens,
         result.windows,
         result.unknown,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rest_framework.exceptions import ValidationError
@@ -24,8 +23,7 @@ from mlops.inference.classifier import Classifier
 from mlops.inference.errors import InferenceError, NotReadyError
 
 
-@dataclass(frozen=True, slots=True)
-class Presentation:
+class Presentation(NamedTuple):
     """How the caller wants the answer."""
 
     taxonomy: Taxonomy = "goemotions"
@@ -104,9 +102,9 @@ def _sentences(texts: Sequence[str]) -> list[list[Sentence]]:
 
 def _presented(answer: Answer, presentation: Presentation) -> list[dict[str, Any]]:
     route = answer.route
-    presenter = _presenter(tuple(route.labels), route.thresholds.tobytes(), presentation)
+    presenter = _presenter(route.labels, route.packed_thresholds, presentation)
     done = [result for result in answer.results if isinstance(result, TextResult)]
-    rows = presenter.present(np.array([result.probabilities for result in done]))
+    rows = presenter.present([result.probabilities for result in done])
     presented = iter(zip(rows, done, strict=True))
     return [
         _error(result) if isinstance(result, InferenceError) else _result(*next(presented))

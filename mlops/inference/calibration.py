@@ -54,6 +54,13 @@ class Calibrator:
                 np.asarray(manifest.calibration.shift, dtype=np.float32),
             )
 
+    def from_logits(self, logits: FloatArray) -> FloatArray:
+        """As ``apply`` of what *logits* are activated to; in one step where that can be."""
+        if self._maps is None or self.activation != "sigmoid":
+            return self.apply(activate(logits, self.activation))
+        scale, shift = self._maps
+        return sigmoid(scale * logits + shift)
+
     def apply(self, probabilities: FloatArray) -> FloatArray:
         """Calibrated probabilities; softmax rows sum to one again afterwards."""
         if self._maps is None:

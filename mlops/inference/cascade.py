@@ -39,8 +39,8 @@ class Cascade(Classifier):
     """Asks the small model everything, and the full one whatever the small one doubts.
 
     A text is doubted as a whole, its windows pooled: its answer is one model's, to the digit as
-    that model alone would give it. Both are calibrated each by itself, so what comes out of
-    ``predict_encoded`` is calibrated already, and one set of thresholds does for both.
+    that model alone would give it. Both are calibrated each by itself, and one set of
+    thresholds does for both.
     """
 
     def __init__(
@@ -72,12 +72,11 @@ class Cascade(Classifier):
         Raises:
             InvalidOutputError: if either model answers with NaN or infinity.
         """
-        rows = self.small.calibrator.apply(self.small.predict_encoded(batch))
+        rows = self.small.predict_encoded(batch)
         over = doubt(rows, self.calibrator.thresholds) > self._bound
         asked = np.flatnonzero(over).tolist()
         if asked:
-            second = self.full.predict_encoded([batch[index] for index in asked])
-            rows[asked] = self.full.calibrator.apply(second)
+            rows[asked] = self.full.predict_encoded([batch[index] for index in asked])
         self.heard(len(batch) - len(asked), len(asked))
         return rows
 

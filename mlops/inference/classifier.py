@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -112,7 +113,7 @@ class Classifier:
         else:
             with ThreadPoolExecutor(self.lanes) as pool:
                 _all_done([pool.submit(fill, *work) for work in self._batches(texts, result)])
-        return self.calibrator.apply(result)
+        return result
 
     def batches(self, encoded: Sequence[EncodedText]) -> Iterator[list[int]]:
         """Indices of *encoded* in batches of the size that suits the device, the shortest first."""
@@ -120,24 +121,30 @@ class Classifier:
         return budget_batches(costs, self.token_budget)
 
     def predict_encoded(self, batch: Sequence[EncodedText]) -> FloatArray:
-        """Raw (uncalibrated) probabilities of encoded texts.
+        """Calibrated probabilities of encoded texts.
 
         One forward pass, or, for a text of many windows, as many as keep each within the budget.
 
-        A text of several windows gets the mean of their probabilities, weighted by window
+        A text of several windows gets the mean of their raw probabilities, weighted by window
         length: a short remainder at the end says little about the whole.
 
         Raises:
             InvalidOutputError: if the model answers with NaN or infinity.
         """
-        windows = [window for text in batch for window in text.windows]
-        logits = self._logits(windows)
-        if not np.isfinite(logits).all():
-            raise InvalidOutputError("the model answered with NaN or infinity")
+        logits = self._answered(batch)
+        if len(logits) == len(batch):
+            return self.calibrator.from_logits(logits)
         probabilities = activate(logits, self.manifest.activation)
-        if len(windows) == len(batch):
-            return probabilities
-        return _aggregated(batch, probabilities)
+        return self.calibrator.apply(_aggregated(batch, probabilities))
+
+    def _answered(self, batch: Sequence[EncodedText]) -> FloatArray:
+        """Logits of all windows."""
+        logits = self._logits([window for text in batch for window in text.windows])
+        # Either finds a NaN, too. To look at each number would take longer than to activate it.
+        for extreme in (np.maximum.reduce(logits, axis=None), np.minimum.reduce(logits, axis=None)):
+            if not math.isfinite(extreme):
+                raise InvalidOutputError("the model answered with NaN or infinity")
+        return logits
 
     def _batches(
         self, texts: Sequence[str], result: FloatArray
@@ -159,6 +166,9 @@ class Classifier:
     def _padded(
         self, windows: Sequence[tuple[int, ...]]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if len(windows) == 1:
+            input_ids = np.array(windows, dtype=np.int64)
+            return input_ids, np.ones(input_ids.shape, dtype=np.int64)
         width = max(map(len, windows))
         input_ids = np.full((len(windows), width), self._tokenizer.pad_id, dtype=np.int64)
         attention_mask = np.zeros_like(input_ids)

@@ -45,6 +45,7 @@ class OnnxBackend:
         self.lanes = (options.threads or _cores()) if self.device == "cpu" else 1
         self.token_budget = options.budget(self.device)
         self.precision: str = manifest.precision
+        self._outputs = [self._session.get_outputs()[0].name]
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._check_head(path, manifest)
 
@@ -52,7 +53,7 @@ class OnnxBackend:
         feed = {"input_ids": input_ids, "attention_mask": attention_mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(input_ids)
-        logits: FloatArray = self._session.run(None, feed)[0]
+        logits: FloatArray = self._session.run(self._outputs, feed)[0]
         return logits.astype(np.float32, copy=False)
 
     def rest(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,19 +45,10 @@ def test_an_entry_survives_packing():
 def test_what_is_kept_comes_back_as_it_was(unknown):
     made = result_cache()
     key = made.key(DIGEST, "hello")
-    made.keep({key: replace(entry(0.25), calibrated=True, unknown=unknown)})
+    made.keep({key: entry(0.25)._replace(unknown=unknown)})
     again = made.get_many([key])[key]
-    assert (again.tokens, again.windows, again.calibrated, again.unknown) == (7, 2, True, unknown)
+    assert (again.tokens, again.windows, again.unknown) == (7, 2, unknown)
     np.testing.assert_array_equal(again.probabilities, entry(0.25).probabilities)
-
-
-def test_what_is_kept_calibrated_is_so_in_the_process_alone(redis):
-    made, other = result_cache(redis), result_cache(redis)
-    key = made.key(DIGEST, f"calibrated {os.getpid()}")
-    made.share({key: entry(0.75)})
-    made.keep({key: entry(0.5)})
-    assert made.get_many([key])[key].probabilities[0] == 0.5
-    assert other.get_many([key])[key].probabilities[0] == 0.75
 
 
 def test_keys_differ_by_model_text_and_secret():
@@ -92,15 +82,24 @@ def redis() -> RedisCache:
 def test_processes_share_results_through_redis(redis):
     one, other = result_cache(redis), result_cache(redis)
     key = one.key(DIGEST, f"shared {os.getpid()}")
-    one.share({key: entry(0.75)})
+    one.keep({key: entry(0.75)})
     np.testing.assert_array_equal(
         other.get_many([key])[key].probabilities, entry(0.75).probabilities
     )
 
 
+def test_what_came_from_redis_stays_in_the_process(redis):
+    one, other = result_cache(redis), result_cache(redis)
+    key = one.key(DIGEST, f"kept {os.getpid()}")
+    one.keep({key: entry(0.75)})
+    other.get_many([key])
+    redis.delete(f"scores:{key.hex()}")
+    assert other.get_many([key]).keys() == {key}
+
+
 def test_redis_holds_no_readable_text(redis):
     made = result_cache(redis)
-    made.share({made.key(DIGEST, "a secret confession"): entry()})
+    made.keep({made.key(DIGEST, "a secret confession"): entry()})
     client = redis.client.get_client()
     assert not [key for key in client.scan_iter() if b"confession" in key]
 
@@ -109,7 +108,6 @@ def test_a_redis_that_is_down_costs_no_answer():
     down = RedisCache("redis://127.0.0.1:1/0", {"OPTIONS": OPTIONS})
     made = result_cache(down)
     key = made.key(DIGEST, "hello")
-    made.share({key: entry()})
     made.keep({key: entry()})
     assert made.get_many([key]).keys() == {key}
     assert made.get_many([made.key(DIGEST, "unknown")]) == {}

@@ -74,4 +74,4 @@ def test_what_ships_answers_in_a_batch_nearly_as_alone(version_folder_int8):
     texts = ["Thanks!", "I am so sorry for your loss.", "What on earth is this about? " * 4]
     alone = np.concatenate([classifier.predict([text]) for text in texts])
     together = classifier.predict_encoded(classifier.encode(texts))
-    assert np.abs(classifier.calibrator.apply(together) - alone).max() < 0.1
+    assert np.abs(together - alone).max() < 0.1

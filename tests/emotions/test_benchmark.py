@@ -6,6 +6,7 @@ import itertools
 import json
 from urllib.parse import urlsplit
 
+import numpy as np
 import orjson
 import pytest
 import torch
@@ -13,10 +14,11 @@ from django.core.management import CommandError, call_command
 from transformers import RobertaConfig, RobertaModel
 
 from emotions.benchmarks import engine, shapes
-from emotions.benchmarks.bare import twin, unique
+from emotions.benchmarks.bare import Bare, twin, unique
 from emotions.benchmarks.client import Target, closed_loop, open_loop, post
 from emotions.benchmarks.figures import Figure, Suite, percentile, spread
 from emotions.benchmarks.http import zipf
+from emotions.benchmarks.peers.scorer import Scorer
 from emotions.benchmarks.report import BEGIN, END, report_make, report_write
 from emotions.benchmarks.server import ANALYZE
 from emotions.setup import PRETRAINED
@@ -68,6 +70,21 @@ def test_bare_scores_what_is_served_but_for_a_digit():
     assert all(one != other for one, other in zip(served, bare, strict=True))
     assert [text.split()[:-1] for text in bare] == [text.split()[:-1] for text in served]
     assert list(map(len, bare)) == list(map(len, served))
+
+
+def test_bare_computes_what_the_version_computes(version_folder_int8, classifier):
+    texts = ["thank you 😭", "I am so sad today, and nobody knows why", "ok"]
+    scorer = Scorer(version_folder_int8)
+    alone = [scorer.probabilities(scorer.encode([text]))[0] for text in texts]
+    expected = np.concatenate([classifier.predict([text]) for text in texts])
+    calibrated = classifier.calibrator.apply(np.array(alone, dtype=np.float32))
+    np.testing.assert_allclose(calibrated, expected, atol=1e-5)
+    assert scorer.probabilities(scorer.encode(texts)).shape == expected.shape
+
+
+def test_without_an_onnx_graph_there_is_nothing_bare(tmp_path):
+    with pytest.raises(RuntimeError, match=r"holds no model.onnx; promote a version"):
+        Bare(tmp_path, 256)
 
 
 def test_traffic_has_the_hit_rate_that_was_asked_for():

@@ -44,7 +44,7 @@ class Scorer:
         """Tokens of each text."""
         if len(texts) == 1:  # not worth a thread pool
             return [self._tokenizer.encode(texts[0])]
-        return list(self._tokenizer.encode_batch(list(texts)))
+        return list(self._tokenizer.encode_batch_fast(list(texts)))
 
     def probabilities(self, encoded: Sequence[Encoding]) -> FloatArray:
         """``(texts, labels)``, from one pass."""

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops.inference.calibration import PACKED, scores_pack
+
 FloatArray = NDArray[np.float32]
 Key = bytes
 # Tokens, windows, unknown tokens; -1 stands for an unknown count of those.
 _HEADER = struct.Struct("<IHi")
-# The type itself: to read its name takes numpy longer than to apply it.
-_SCORES = np.dtype("<f4")
 
 
 class CachedResult(NamedTuple):
@@ -36,14 +36,14 @@ class CachedResult(NamedTuple):
     def pack(self) -> bytes:
         """Compact bytes: a header of ten, then four for each label."""
         unknown = -1 if self.unknown is None else self.unknown
-        scores = self.probabilities.astype(_SCORES, copy=False).tobytes()
-        return _HEADER.pack(self.tokens, self.windows, unknown) + scores
+        header = _HEADER.pack(self.tokens, self.windows, unknown)
+        return header + scores_pack(self.probabilities)
 
     @classmethod
     def unpack(cls, data: bytes) -> CachedResult:
         """The inverse of ``pack``."""
         tokens, windows, unknown = _HEADER.unpack_from(data)
-        probabilities = np.frombuffer(data, dtype=_SCORES, offset=_HEADER.size)
+        probabilities = np.frombuffer(data, dtype=PACKED, offset=_HEADER.size)
         return cls(probabilities, tokens, windows, None if unknown < 0 else unknown)
 
 

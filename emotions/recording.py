@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from emotions.engine import Answer, Route, TextResult
 from emotions.errors import EngineError
 from mlops.api import (
@@ -19,10 +17,9 @@ from mlops.api import (
     Stages,
     predictions_record,
 )
+from mlops.inference.calibration import scores_pack
 from mlops.inference.errors import InferenceError
 from mlops.routing.table import Caller as RoutedCaller
-
-_SCORES = np.dtype("<f4")
 
 
 class Call(NamedTuple):
@@ -90,7 +87,7 @@ def _document(
         return Document(text, None, status=status, error_code=result.code)
     return Document(
         text,
-        result.probabilities.astype(_SCORES, copy=False).tobytes(),
+        scores_pack(result.probabilities),
         result.tokens,
         result.windows,
         result.unknown,

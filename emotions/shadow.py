@@ -32,6 +32,7 @@ from mlops.api import (
     shadow_pauses,
     shadow_waiting,
 )
+from mlops.inference.calibration import scores_pack
 from mlops.inference.child import Child, ChildAnswer, ChildError, ChildTextError
 from mlops.inference.manifest import manifest_read
 from mlops.routing.labels import LabelMap
@@ -235,8 +236,7 @@ def _document(job: ShadowJob, text: str, answer: ChildAnswer | ChildTextError) -
     row: NDArray[np.float32] = answer.probabilities[0]
     if job.arm.label_map:
         row = job.arm.label_map.scores(row)
-    scores = row.astype("<f4", copy=False).tobytes()
-    return Document(text, scores, answer.tokens[0], answer.windows[0])
+    return Document(text, scores_pack(row), answer.tokens[0], answer.windows[0])
 
 
 def shadow_jobs(

@@ -24,6 +24,8 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops.inference.calibration import PACKED, scores_pack
+
 FloatArray = NDArray[np.float32]
 _LENGTH = struct.Struct("<I")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +102,7 @@ class Child:
         self._answered = True
         if "error" in answer:
             raise ChildTextError(answer["error"])
-        rows = np.frombuffer(answer["rows"], dtype="<f4").reshape(len(texts), -1)
+        rows = np.frombuffer(answer["rows"], dtype=PACKED).reshape(len(texts), -1)
         return ChildAnswer(rows, answer["tokens"], answer["windows"], answer["ms"])
 
     def pause(self) -> None:
@@ -201,7 +203,7 @@ def _answer(classifier: Any, texts: list[str]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - it goes to the parent, which logs it
         return {"error": f"{type(error).__name__}: {error}"}
     return {
-        "rows": rows.astype("<f4", copy=False).tobytes(),
+        "rows": scores_pack(rows),
         "tokens": [each.tokens for each in encoded],
         "windows": [len(each.windows) for each in encoded],
         "ms": (time.process_time() - started) * 1000,

@@ -61,8 +61,6 @@ class Route:
     serving: Serving
     labels: tuple[str, ...]
     thresholds: FloatArray
-    # The same as bytes: what presents an answer is looked up by both.
-    packed_thresholds: bytes
     rollout: RolloutRoute | None = None
     arm: ArmRoute | None = None
     label_map: LabelMap | None = None
@@ -93,16 +91,12 @@ def route_make(
     """A route with the labels that its answers have."""
     classifier = loaded.classifier
     label_map = arm.label_map if arm else None
-    labels = label_map.labels if label_map else classifier.manifest.product_labels
     thresholds = classifier.calibrator.thresholds
-    if label_map:
-        thresholds = label_map.thresholds(thresholds)
     return Route(
         loaded=loaded,
         serving=serving,
-        labels=tuple(labels),
-        thresholds=thresholds,
-        packed_thresholds=thresholds.tobytes(),
+        labels=label_map.labels if label_map else tuple(classifier.manifest.product_labels),
+        thresholds=label_map.thresholds(thresholds) if label_map else thresholds,
         rollout=rollout,
         arm=arm,
         label_map=label_map,
@@ -121,8 +115,8 @@ def texts_answer(route: Route, cache: ResultCache, deadline: float, texts: Seque
     keys = [cache.key(loaded.classifier.digest, text) for text in normal]
     known = cache.get_many(dict.fromkeys(keys))
     missing = {key: text for key, text in zip(keys, normal, strict=True) if key not in known}
+    metrics.cache_count(hits=len(texts) - len(missing), misses=len(missing))
     fresh, errors, timings = _compute(loaded, deadline, missing)
-    metrics.texts_count(len(texts) - len(missing), len(missing), timings)
     if fresh:
         cache.keep(fresh)
     return Answer(_results(route, keys, known, fresh, errors), route, timings)
@@ -139,7 +133,9 @@ def _compute(
     texts: dict[Hashable, EncodedText] = dict(zip(missing, encoded, strict=True))
     tickets = loaded.batcher.compute(texts, deadline)
     metrics.queue_depth(loaded.batcher.depth)
-    return *_settled(list(missing), tickets), _timings(tokenised - started, tickets)
+    timings = _timings(tokenised - started, tickets)
+    metrics.stages_observe(timings)
+    return *_settled(list(missing), tickets), timings
 
 
 def _timings(tokenise: float, tickets: Sequence[Ticket]) -> Timings:

@@ -92,7 +92,7 @@ class ResultCache:
         """Keep *entries*, and tell the other processes; what was used longest ago goes."""
         packed = {key: entry.pack() for key, entry in entries.items()}
         self._keep(packed)
-        if self._shared and packed:
+        if self._shared:
             self._shared.set_many({_name(key): data for key, data in packed.items()}, self._seconds)
 
     def _keep(self, packed: Mapping[Key, bytes]) -> None:

@@ -136,9 +136,7 @@ def _principal(call: _Call) -> Principal | None:
     if not principal.scopes.issuperset(AnalyzeView.required_scopes):
         return None
     # A pinned version may have to be looked up.
-    if principal.key.pinned_model:
-        return None
-    if principal.networks and not principal.reaches_from(client_address(call)):
+    if principal.key.pinned_model or not principal.reaches_from(client_address(call)):
         return None
     key_used(principal.key.pk)
     return principal

@@ -22,7 +22,7 @@ PREDICTIONS = Counter(
 STAGE = BulkHistogram(
     "valence_stage_seconds", "Time in each stage of the engine.", ["stage"], buckets=_SECONDS
 )
-CACHE = Counter("valence_cache_total", "Texts by whether the result cache knew them.", ["outcome"])
+CACHE = Counter("valence_cache_total", "Texts looked up in the result cache.", ["outcome"])
 CASCADE = Counter(
     "valence_cascade_texts_total",
     "Texts that a cascade computed, by which of its models answered.",
@@ -33,9 +33,9 @@ _TOKENISE, _QUEUED, _INFER = (STAGE.labels(name) for name in ("tokenise", "queue
 _HIT, _MISS = CACHE.labels("hit"), CACHE.labels("miss")
 
 
-def texts_count(hits: int, misses: int, timings: Timings) -> None:
-    """Note look-ups of the result cache, and the stages (milliseconds) of what it had not."""
-    notes.add(_texts_count, (hits, misses, timings))
+def cache_count(*, hits: int, misses: int) -> None:
+    """Note look-ups of the result cache."""
+    notes.add(_look_ups_count, (hits, misses))
 
 
 def cascade_counter(version: str) -> Callable[[int, int], None]:
@@ -66,18 +66,26 @@ class _Depth:
 queue_depth = _Depth().show
 
 
+def stages_observe(timings: Timings) -> None:
+    """Note the stages of one request (milliseconds)."""
+    notes.add(_stages_observe, timings)
+
+
 def predictions_count(emotions: Sequence[str], version: str) -> None:
     """Note the dominant emotions of one request's texts."""
     notes.add(_predictions_count, (emotions, version))
 
 
-def _texts_count(requests: Sequence[tuple[int, int, Timings]]) -> None:
-    _HIT.inc(sum(hits for hits, _, _ in requests))
-    _MISS.inc(sum(misses for _, misses, _ in requests))
-    computed = [timings for _, misses, timings in requests if misses]
-    _TOKENISE.observe_all([timings.tokenise / 1000 for timings in computed])
-    _QUEUED.observe_all([timings.queue / 1000 for timings in computed])
-    _INFER.observe_all([timings.infer / 1000 for timings in computed])
+def _look_ups_count(look_ups: Sequence[tuple[int, int]]) -> None:
+    hits, misses = map(sum, zip(*look_ups, strict=True))
+    _HIT.inc(hits)
+    _MISS.inc(misses)
+
+
+def _stages_observe(requests: Sequence[Timings]) -> None:
+    _TOKENISE.observe_all([timings.tokenise / 1000 for timings in requests])
+    _QUEUED.observe_all([timings.queue / 1000 for timings in requests])
+    _INFER.observe_all([timings.infer / 1000 for timings in requests])
 
 
 def _predictions_count(requests: Sequence[tuple[Sequence[str], str]]) -> None:

@@ -102,7 +102,7 @@ def _sentences(texts: Sequence[str]) -> list[list[Sentence]]:
 
 def _presented(answer: Answer, presentation: Presentation) -> list[dict[str, Any]]:
     route = answer.route
-    presenter = _presenter(route.labels, route.packed_thresholds, presentation)
+    presenter = _presenter(route.labels, route.thresholds.tobytes(), presentation)
     done = [result for result in answer.results if isinstance(result, TextResult)]
     rows = presenter.present([result.probabilities for result in done])
     presented = iter(zip(rows, done, strict=True))

@@ -124,17 +124,16 @@ class Batcher:
         """As ``submit``, and nobody is told. The lock is held."""
         if self._closed:
             raise NotReadyError("the model is being unloaded")
-        new = {key for key in texts if key not in self._in_flight}
+        new = [key for key in texts if key not in self._in_flight]
         if len(self._pending) + len(new) > self._limits.capacity:
             raise QueueFullError(f"{len(self._pending)} texts are waiting already")
-        submission, fresh = Submission(), []
-        for key, encoded in texts.items():
-            if key in new:
-                self._in_flight[key] = ticket = Ticket(key, encoded)
-                fresh.append(ticket)
+        fresh = [Ticket(key, texts[key]) for key in new]
+        self._in_flight.update(zip(new, fresh, strict=True))
+        submission = Submission()
+        for key in texts:
             submission.add(self._in_flight[key])
         # Neighbours of similar length keep the padding of a shared batch small.
-        self._pending.extend(sorted(fresh, key=_cost))
+        self._pending.extend(sorted(fresh, key=lambda ticket: ticket.cost))
         return submission
 
     def _tickets(self, submission: Submission, timeout: float, until: float) -> list[Ticket]:
@@ -273,10 +272,6 @@ class Batcher:
             for ticket in submission.tickets:
                 if submission in ticket.waiting:
                     ticket.waiting.remove(submission)
-
-
-def _cost(ticket: Ticket) -> int:
-    return ticket.cost
 
 
 def _always() -> bool:

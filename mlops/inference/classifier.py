@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -131,20 +130,14 @@ class Classifier:
         Raises:
             InvalidOutputError: if the model answers with NaN or infinity.
         """
-        logits = self._answered(batch)
-        if len(logits) == len(batch):
+        windows = [window for text in batch for window in text.windows]
+        logits = self._logits(windows)
+        if not np.isfinite(logits).all():
+            raise InvalidOutputError("the model answered with NaN or infinity")
+        if len(windows) == len(batch):
             return self.calibrator.from_logits(logits)
         probabilities = activate(logits, self.manifest.activation)
         return self.calibrator.apply(_aggregated(batch, probabilities))
-
-    def _answered(self, batch: Sequence[EncodedText]) -> FloatArray:
-        """Logits of all windows."""
-        logits = self._logits([window for text in batch for window in text.windows])
-        # Either finds a NaN, too. To look at each number would take longer than to activate it.
-        for extreme in (np.maximum.reduce(logits, axis=None), np.minimum.reduce(logits, axis=None)):
-            if not math.isfinite(extreme):
-                raise InvalidOutputError("the model answered with NaN or infinity")
-        return logits
 
     def _batches(
         self, texts: Sequence[str], result: FloatArray

@@ -22,9 +22,9 @@ def client_address(request: Asked) -> str:
     chains than configured count as far as they go; what is no address becomes ``0.0.0.0``.
     """
     address = str(request.META.get("REMOTE_ADDR") or "")
-    proxies: int = settings.TRUSTED_PROXIES
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR") if proxies else None
-    if forwarded:
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
+    proxies: int = settings.TRUSTED_PROXIES if forwarded else 0
+    if proxies:
         chain = [part.strip() for part in str(forwarded).split(",")]
         address = chain[-min(proxies, len(chain))]
     return _canonical(address)

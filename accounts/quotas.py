@@ -95,7 +95,7 @@ def call_settle(call: Call, *, status: int, version: str) -> None:
         call.quota = _take(principal, -call.documents)[0]
     elif status < 400:
         recorder.usage_add(
-            user_id=principal.user.pk,
+            user_id=principal.user.id,
             key=principal.key_id,
             model=version.partition("@")[0],
             documents=call.documents,
@@ -135,7 +135,7 @@ def _take(principal: Principal, cost: int) -> tuple[Quota, Taken]:
     now, windows = time.time(), _windows(tier.documents_per_minute, tier.documents_per_day)
     if not windows:
         return Quota((), (), now), Taken(fits=True, used=())
-    taken = _counter.take(str(principal.user.pk), windows, cost, now)
+    taken = _counter.take(str(principal.user.id), windows, cost, now)
     return Quota(windows, taken.used, now), taken
 
 
@@ -152,7 +152,7 @@ def _policy(windows: tuple[Window, ...]) -> str:
 
 
 def _check_size(tier: Tier, texts: Sequence[object]) -> None:
-    longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
+    longest = max([len(text) for text in texts if isinstance(text, str)], default=0)
     sizes = (
         ("texts_per_batch", "texts per batch", len(texts), tier.texts_per_batch),
         ("characters_per_text", "characters per text", longest, tier.characters_per_text),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from emotions import metrics
 from emotions.cache import CachedResult, Key, ResultCache
+from emotions.presentation import Presentation, Presenter, presenters
 from mlops.inference.batcher import Batcher
+from mlops.inference.calibration import rows_pack, rows_unpack
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import InferenceError
 from mlops.inference.tickets import Ticket
@@ -24,13 +26,19 @@ FloatArray = NDArray[np.float32]
 
 
 class TextResult(NamedTuple):
-    """Calibrated probabilities ``(labels,)`` of one text."""
+    """The calibrated probabilities of one text's labels, packed."""
 
-    probabilities: FloatArray
+    row: bytes
     tokens: int
     windows: int
     cached: bool
     unknown: int | None = None
+
+    @property
+    def probabilities(self) -> FloatArray:
+        """As an array, ``(labels,)``."""
+        row: FloatArray = rows_unpack([self.row])[0]
+        return row
 
 
 class Timings(NamedTuple):
@@ -54,13 +62,14 @@ class Route:
     """The version that answers a caller, and why: production, an arm of a rollout, or a pin.
 
     ``labels`` and ``thresholds`` are those of the answer: the model's own, or the champion's
-    where the arm has a label map.
+    where the arm has a label map. ``presenter`` gives what presents it in the way that is wanted.
     """
 
     loaded: Loaded
     serving: Serving
     labels: tuple[str, ...]
     thresholds: FloatArray
+    presenter: Callable[[Presentation], Presenter]
     rollout: RolloutRoute | None = None
     arm: ArmRoute | None = None
     label_map: LabelMap | None = None
@@ -91,12 +100,15 @@ def route_make(
     """A route with the labels that its answers have."""
     classifier = loaded.classifier
     label_map = arm.label_map if arm else None
-    thresholds = classifier.calibrator.thresholds
+    labels, thresholds = tuple(classifier.manifest.product_labels), classifier.calibrator.thresholds
+    if label_map:
+        labels, thresholds = label_map.labels, label_map.thresholds(thresholds)
     return Route(
         loaded=loaded,
         serving=serving,
-        labels=label_map.labels if label_map else tuple(classifier.manifest.product_labels),
-        thresholds=label_map.thresholds(thresholds) if label_map else thresholds,
+        labels=labels,
+        thresholds=thresholds,
+        presenter=presenters(labels, thresholds),
         rollout=rollout,
         arm=arm,
         label_map=label_map,
@@ -169,14 +181,15 @@ def _results(
     errors: Mapping[Key, InferenceError],
 ) -> list[TextResult | InferenceError]:
     entries = {**known, **fresh}
-    rows = {key: entry.probabilities for key, entry in entries.items()}
+    rows = {key: entry.row for key, entry in entries.items()}
     if route.label_map and rows:
-        rows = dict(zip(rows, route.label_map.scores(np.stack([*rows.values()])), strict=True))
+        mapped = route.label_map.scores(rows_unpack([*rows.values()]))
+        rows = dict(zip(rows, rows_pack(mapped), strict=True))
     return [
         errors[key] if key in errors else _result(entries[key], rows[key], cached=key in known)
         for key in keys
     ]
 
 
-def _result(entry: CachedResult, probabilities: FloatArray, *, cached: bool) -> TextResult:
-    return TextResult(probabilities, entry.tokens, entry.windows, cached, entry.unknown)
+def _result(entry: CachedResult, row: bytes, *, cached: bool) -> TextResult:
+    return TextResult(row, entry.tokens, entry.windows, cached, entry.unknown)

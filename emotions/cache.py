@@ -10,12 +10,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mlops.inference.calibration import PACKED, scores_pack
-
-FloatArray = NDArray[np.float32]
 Key = bytes
 # Tokens, windows, unknown tokens; -1 stands for an unknown count of those.
 _HEADER = struct.Struct("<IHi")
@@ -27,7 +21,8 @@ class CachedResult(NamedTuple):
     The key holds the model's digest, and its calibration with it.
     """
 
-    probabilities: FloatArray
+    # Packed probabilities of all labels.
+    row: bytes
     tokens: int
     windows: int
     # Tokens without a word of their own.
@@ -36,15 +31,13 @@ class CachedResult(NamedTuple):
     def pack(self) -> bytes:
         """Compact bytes: a header of ten, then four for each label."""
         unknown = -1 if self.unknown is None else self.unknown
-        header = _HEADER.pack(self.tokens, self.windows, unknown)
-        return header + scores_pack(self.probabilities)
+        return _HEADER.pack(self.tokens, self.windows, unknown) + self.row
 
     @classmethod
     def unpack(cls, data: bytes) -> CachedResult:
         """The inverse of ``pack``."""
         tokens, windows, unknown = _HEADER.unpack_from(data)
-        probabilities = np.frombuffer(data, dtype=PACKED, offset=_HEADER.size)
-        return cls(probabilities, tokens, windows, None if unknown < 0 else unknown)
+        return cls(data[_HEADER.size :], tokens, windows, None if unknown < 0 else unknown)
 
 
 class SharedCache(Protocol):

@@ -11,9 +11,9 @@ from config.common.logs import request_id
 from emotions import services
 from emotions.callers import model_asked, routed_caller
 from emotions.engine import engine
+from emotions.presentation import Presentation
 from emotions.recording import Call
 from emotions.serializers import AnalyzeRequestSerializer
-from emotions.services import Presentation
 from mlops.api import caller_of
 
 # Made once: validation changes nothing in it, and copying its fields costs more than using them.

@@ -138,7 +138,7 @@ def _principal(call: _Call) -> Principal | None:
     # A pinned version may have to be looked up.
     if principal.key.pinned_model or not principal.reaches_from(client_address(call)):
         return None
-    key_used(principal.key.pk)
+    key_used(principal.key.id)
     return principal
 
 

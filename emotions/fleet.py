@@ -100,7 +100,7 @@ class Fleet:
             classifier.token_budget, self._capacity, classifier.lanes, classifier.widths
         )
         self._loaded[serving.digest] = Loaded(
-            classifier, Batcher(classifier.predict_encoded, limits)
+            classifier, Batcher(classifier.predict_packed, limits)
         )
         # What was only needed to load: the file as it was read, the weights as they were stored.
         memory_release()

@@ -57,10 +57,11 @@ class _Depth:
 
     def show(self, depth: int) -> None:
         """Set the number of waiting texts."""
+        if depth == self._shown:
+            return
         with self._lock:
-            if depth != self._shown:
-                self._shown = depth
-                QUEUE.set(depth)
+            self._shown = depth
+            QUEUE.set(depth)
 
 
 queue_depth = _Depth().show

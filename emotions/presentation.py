@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
@@ -11,11 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotions.taxonomy import Taxonomy, View, view_of
+from mlops.inference.calibration import row_floats, rows_unpack
 
 FloatArray = NDArray[np.float32]
 # More digits than the calibration can mean would only make answers longer.
 DIGITS = 4
 _SCALE = 10.0**DIGITS
+
+
+class Presentation(NamedTuple):
+    """How a caller wants the answer."""
+
+    taxonomy: Taxonomy = "goemotions"
+    granularity: str = "document"
+    threshold: float | None = None
+    top_k: int | None = None
 
 
 class Presented(NamedTuple):
@@ -64,11 +74,14 @@ class Presenter:
         self._limits: list[float] = self._thresholds.tolist()
         self._poles = _poles(_view("sentiment", names))
 
-    def present(self, rows: FloatArray | Sequence[FloatArray]) -> list[Presented]:
-        """One ``Presented`` for each row of ``(texts, labels)``."""
+    def present_packed(self, rows: Sequence[bytes]) -> list[Presented]:
+        """As ``present``, for packed rows."""
         if len(rows) < 2:
-            return [self._single(row.tolist()) for row in rows]
-        probabilities = np.asarray(rows)
+            return [self._single(row_floats(row)) for row in rows]
+        return self.present(rows_unpack(rows))
+
+    def present(self, probabilities: FloatArray) -> list[Presented]:
+        """One ``Presented`` for each row of ``(texts, labels)``."""
         scores = self._view.scores(probabilities)
         # All rows at once: numpy's calls cost more than their work on a single one.
         order = np.argsort(-scores, axis=1, kind="stable")
@@ -83,7 +96,7 @@ class Presenter:
             for ranks, over, rounded, valence in zip(*columns, strict=True)
         ]
 
-    def _single(self, probabilities: list[float]) -> Presented:
+    def _single(self, probabilities: Sequence[float]) -> Presented:
         """One row in plain Python, to the digit as the arrays have it: a third of their cost."""
         scores = self._view.scores_of(probabilities)
         pairs = enumerate(zip(scores, self._limits, strict=True))
@@ -113,12 +126,13 @@ class Presenter:
             valence=valence,
         )
 
-    def _valence(self, probabilities: list[float]) -> float | None:
+    def _valence(self, probabilities: Sequence[float]) -> float | None:
         """As ``_valences`` for a single row."""
         if self._poles is None:
             return None
-        positive, negative = (max([probabilities[i] for i in pole]) for pole in self._poles)
-        return _rounded([positive - negative])[0]
+        positive, negative = self._poles
+        strongest = max([probabilities[i] for i in positive])
+        return _rounded([strongest - max([probabilities[i] for i in negative])])[0]
 
     def _valences(self, probabilities: FloatArray) -> list[float | None]:
         if self._poles is None:
@@ -128,6 +142,27 @@ class Presenter:
         )
         result: list[float | None] = np.round(positive - negative, DIGITS).tolist()
         return result
+
+
+def presenters(
+    labels: tuple[str, ...], thresholds: FloatArray
+) -> Callable[[Presentation], Presenter]:
+    """What gives the presenter of one model's answers for each way to present them.
+
+    A function for each model: hashing the names of 28 labels to find it would take longer.
+    """
+
+    @lru_cache(maxsize=64)
+    def presenter(wanted: Presentation) -> Presenter:
+        return Presenter(
+            labels,
+            thresholds,
+            taxonomy=wanted.taxonomy,
+            threshold=wanted.threshold,
+            top_k=wanted.top_k,
+        )
+
+    return presenter
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

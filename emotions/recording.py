@@ -17,7 +17,6 @@ from mlops.api import (
     Stages,
     predictions_record,
 )
-from mlops.inference.calibration import scores_pack
 from mlops.inference.errors import InferenceError
 from mlops.routing.table import Caller as RoutedCaller
 
@@ -87,7 +86,7 @@ def _document(
         return Document(text, None, status=status, error_code=result.code)
     return Document(
         text,
-        scores_pack(result.probabilities),
+        result.row,
         result.tokens,
         result.windows,
         result.unknown,

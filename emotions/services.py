@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from rest_framework.exceptions import ValidationError
 
 from emotions import metrics
 from emotions.engine import Answer, TextResult, engine
 from emotions.errors import EngineError
 from emotions.limits import MAX_SENTENCES
-from emotions.presentation import Presented, Presenter
+from emotions.presentation import Presentation, Presented
 from emotions.recording import Call, answer_record, failure_record
 from emotions.sentences import Sentence, sentences_split
 from emotions.serializers import TextProblem
-from emotions.taxonomy import Taxonomy
 from mlops.api import VersionNotFoundError
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import InferenceError, NotReadyError
-
-
-class Presentation(NamedTuple):
-    """How the caller wants the answer."""
-
-    taxonomy: Taxonomy = "goemotions"
-    granularity: str = "document"
-    threshold: float | None = None
-    top_k: int | None = None
 
 
 def texts_analyze(
@@ -101,26 +89,14 @@ def _sentences(texts: Sequence[str]) -> list[list[Sentence]]:
 
 
 def _presented(answer: Answer, presentation: Presentation) -> list[dict[str, Any]]:
-    route = answer.route
-    presenter = _presenter(route.labels, route.thresholds.tobytes(), presentation)
+    presenter = answer.route.presenter(presentation)
     done = [result for result in answer.results if isinstance(result, TextResult)]
-    rows = presenter.present([result.probabilities for result in done])
+    rows = presenter.present_packed([result.row for result in done])
     presented = iter(zip(rows, done, strict=True))
     return [
         _error(result) if isinstance(result, InferenceError) else _result(*next(presented))
         for result in answer.results
     ]
-
-
-@lru_cache(maxsize=64)
-def _presenter(labels: tuple[str, ...], thresholds: bytes, presentation: Presentation) -> Presenter:
-    return Presenter(
-        labels,
-        np.frombuffer(thresholds, dtype=np.float32),
-        taxonomy=presentation.taxonomy,
-        threshold=presentation.threshold,
-        top_k=presentation.top_k,
-    )
 
 
 def _result(row: Presented, result: TextResult) -> dict[str, Any]:

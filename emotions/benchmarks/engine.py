@@ -141,7 +141,7 @@ def _known(classifier: Classifier, texts: Sequence[str]) -> Figure:
 
 def _batcher(classifier: Classifier) -> Batcher:
     limits = BatcherLimits(classifier.token_budget, 1000, classifier.lanes, classifier.widths)
-    return Batcher(classifier.predict_encoded, limits)
+    return Batcher(classifier.predict_packed, limits)
 
 
 def _direct_batches(classifier: Classifier, texts: Sequence[str], size: int) -> None:

@@ -15,9 +15,6 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlops.inference.errors import (
     DeadlineExceededError,
     InferenceError,
@@ -28,8 +25,8 @@ from mlops.inference.errors import (
 from mlops.inference.tickets import Submission, Ticket, batch_pick
 from mlops.inference.tokenization import EncodedText
 
-FloatArray = NDArray[np.float32]
-Predict = Callable[[Sequence[EncodedText]], FloatArray]
+# A packed row of probabilities for each text.
+Predict = Callable[[Sequence[EncodedText]], Sequence[bytes]]
 logger = logging.getLogger(__name__)
 
 # A batch that killed the thread is tried once more, then its texts are given up.
@@ -191,7 +188,8 @@ class Batcher:
         finally:
             with self._lock:
                 self._free += 1
-                self._retry([ticket for ticket in batch if not ticket.done_at])
+                if batch:
+                    self._retry([ticket for ticket in batch if not ticket.done_at])
                 if self._pending or self._closed:
                     self._condition.notify()
 

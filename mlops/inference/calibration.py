@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from math import tanh
 from typing import TypeVar
 
 import numpy as np
@@ -45,8 +49,29 @@ def logit(probabilities: NDArray[Real]) -> NDArray[Real]:
 
 
 def scores_pack(probabilities: FloatArray) -> bytes:
-    """Four bytes for each label, row by row; ``np.frombuffer`` with ``PACKED`` reads them."""
+    """Four bytes for each label, row by row."""
     return probabilities.astype(PACKED, copy=False).tobytes()
+
+
+def rows_pack(probabilities: FloatArray) -> list[bytes]:
+    """As ``scores_pack``, with bytes of its own for each row of ``(texts, labels)``."""
+    data, width = scores_pack(probabilities), PACKED.itemsize * probabilities.shape[1]
+    return [data[start : start + width] for start in range(0, len(data), width)]
+
+
+def rows_unpack(rows: Sequence[bytes]) -> FloatArray:
+    """The inverse of ``rows_pack``, for one row or more."""
+    return np.frombuffer(b"".join(rows), dtype=PACKED).reshape(len(rows), -1)
+
+
+def row_floats(row: bytes) -> tuple[float, ...]:
+    """A packed row as numbers, without an array."""
+    return _row_struct(len(row) // PACKED.itemsize).unpack(row)
+
+
+@lru_cache(maxsize=64)
+def _row_struct(labels: int) -> struct.Struct:
+    return struct.Struct(f"<{labels}f")
 
 
 class Calibrator:
@@ -61,6 +86,9 @@ class Calibrator:
                 np.asarray(manifest.calibration.scale, dtype=np.float32),
                 np.asarray(manifest.calibration.shift, dtype=np.float32),
             )
+        # For single rows: half of each, as the logistic function is that of a half.
+        scale, shift = self._maps or (np.ones(len(manifest.labels)), np.zeros(len(manifest.labels)))
+        self._halves = list(zip((scale / 2).tolist(), (shift / 2).tolist(), strict=True))
 
     def from_logits(self, logits: FloatArray) -> FloatArray:
         """As ``apply`` of what *logits* are activated to; in one step where that can be."""
@@ -68,6 +96,17 @@ class Calibrator:
             return self.apply(activate(logits, self.activation))
         scale, shift = self._maps
         return sigmoid(scale * logits + shift)
+
+    def row(self, logits: Sequence[float]) -> bytes:
+        """As ``from_logits`` for a single text, packed; to the last digits of float32 the same.
+
+        In plain Python: right after a pass, with cold caches, numpy takes a third longer.
+        """
+        if self.activation != "sigmoid":
+            return scores_pack(self.from_logits(np.array([logits], dtype=np.float32)))
+        pairs = zip(logits, self._halves, strict=True)
+        scores = [0.5 + 0.5 * tanh(scale * value + shift) for value, (scale, shift) in pairs]
+        return _row_struct(len(scores)).pack(*scores)
 
     def apply(self, probabilities: FloatArray) -> FloatArray:
         """Calibrated probabilities; softmax rows sum to one again afterwards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mlops.inference.artifact import artifact_verify
 from mlops.inference.backends import Backend, RuntimeOptions, backend_load
 from mlops.inference.buckets import padded_width
-from mlops.inference.calibration import Calibrator, activate
+from mlops.inference.calibration import Calibrator, activate, rows_pack
 from mlops.inference.errors import InferenceError, InvalidOutputError, NotFiniteError
 from mlops.inference.manifest import Manifest
 from mlops.inference.tokenization import EncodedText, TextTokenizer, text_normalise
@@ -20,6 +21,7 @@ from mlops.inference.tokenization import EncodedText, TextTokenizer, text_normal
 FloatArray = NDArray[np.float32]
 # Texts tokenised at a time ahead of a GPU: a batch or two of short ones, sorted among themselves.
 AHEAD_TEXTS = 1024
+_NOT_FINITE = "the model answered with NaN or infinity"
 _SHORT = "Warm-up."
 _LONG = "A longer text, of which a window is full. "
 
@@ -133,11 +135,20 @@ class Classifier:
         windows = [window for text in batch for window in text.windows]
         logits = self._logits(windows)
         if not np.isfinite(logits).all():
-            raise InvalidOutputError("the model answered with NaN or infinity")
+            raise InvalidOutputError(_NOT_FINITE)
         if len(windows) == len(batch):
             return self.calibrator.from_logits(logits)
         probabilities = activate(logits, self.manifest.activation)
         return self.calibrator.apply(_aggregated(batch, probabilities))
+
+    def predict_packed(self, batch: Sequence[EncodedText]) -> list[bytes]:
+        """As ``predict_encoded``; a packed row for each text, as caches and log hold them."""
+        if len(batch) > 1 or len(batch[0].windows) > 1:
+            return rows_pack(self.predict_encoded(batch))
+        logits = self._logits(batch[0].windows)[0].tolist()
+        if not all(map(math.isfinite, logits)):
+            raise InvalidOutputError(_NOT_FINITE)
+        return [self.calibrator.row(logits)]
 
     def _batches(
         self, texts: Sequence[str], result: FloatArray
@@ -161,7 +172,10 @@ class Classifier:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if len(windows) == 1:
             input_ids = np.array(windows, dtype=np.int64)
-            return input_ids, np.ones(input_ids.shape, dtype=np.int64)
+            # Two calls of C where np.ones takes three of Python.
+            attention_mask = np.empty_like(input_ids)
+            attention_mask.fill(1)
+            return input_ids, attention_mask
         width = max(map(len, windows))
         input_ids = np.full((len(windows), width), self._tokenizer.pad_id, dtype=np.int64)
         attention_mask = np.zeros_like(input_ids)

@@ -6,14 +6,9 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlops.inference.buckets import padded_width
 from mlops.inference.errors import InferenceError
 from mlops.inference.tokenization import EncodedText
-
-FloatArray = NDArray[np.float32]
 
 
 class Ticket:
@@ -39,7 +34,8 @@ class Ticket:
         self.cost = encoded.cost
         self.queued_at = time.perf_counter()
         self.started_at = self.done_at = 0.0
-        self.row: FloatArray | None = None
+        # Probabilities, packed.
+        self.row: bytes | None = None
         self.error: InferenceError | None = None
         self.attempts = 0
         self.waiting: list[Submission] = []

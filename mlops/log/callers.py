@@ -22,7 +22,7 @@ def caller_of(request: Asked, *, subject: str | None = None, store: bool = True)
     principal = call_of(request).principal
     if principal is None:
         return NOBODY
-    user_id = principal.user.pk.bytes
+    user_id = principal.user.id.bytes
     return Caller(
         request_id.get(),
         user_id,

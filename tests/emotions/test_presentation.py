@@ -6,6 +6,7 @@ import numpy as np
 
 from emotions.presentation import Presenter
 from emotions.taxonomy import AMBIGUOUS, EKMAN, NEGATIVE, NEUTRAL, POSITIVE, view_of
+from mlops.inference.calibration import rows_pack
 
 LABELS = ["joy", "sadness", "anger", "neutral"]
 THRESHOLDS = np.array([0.5, 0.3, 0.3, 0.5], dtype=np.float32)
@@ -64,4 +65,5 @@ def test_one_row_alone_is_presented_as_among_others():
     thresholds = np.full(len(labels), 0.5, dtype=np.float32)
     for options in ({}, {"taxonomy": "ekman", "top_k": 3}, {"threshold": 0.3}):
         presenter = Presenter(labels, thresholds, **options)
-        assert presenter.present(rows) == [presenter.present(row[None])[0] for row in rows]
+        alone = [presenter.present_packed([row])[0] for row in rows_pack(rows)]
+        assert presenter.present(rows) == presenter.present_packed(rows_pack(rows)) == alone

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mlops.inference.batcher import Batcher, BatcherLimits
+from mlops.inference.calibration import rows_unpack
 from mlops.inference.errors import (
     DeadlineExceededError,
     InferenceError,
@@ -35,7 +36,7 @@ class Gate:
         self.batches.append(len(batch))
         if any(text is self.poison for text in batch):
             raise ValueError("poison")
-        return self._classifier.predict_encoded(batch)
+        return self._classifier.predict_packed(batch)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def encoded(classifier, *texts):
 def test_it_works(batcher, gate, classifier):
     gate.open.set()
     submission = batcher.submit(encoded(classifier, "thank you", "I am sad"))
-    rows = [ticket.row for ticket in batcher.wait(submission, PATIENCE)]
+    rows = rows_unpack([ticket.row for ticket in batcher.wait(submission, PATIENCE)])
     expected = classifier.predict_encoded(classifier.encode(["thank you", "I am sad"]))
     np.testing.assert_allclose(rows, expected, atol=1e-6)
 

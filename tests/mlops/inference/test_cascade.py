@@ -13,6 +13,7 @@ import pytest
 from mlops.evaluation.behaviour.suite import behaviour_texts
 from mlops.inference.artifact import artifact_write
 from mlops.inference.backends import RuntimeOptions, survives_fork
+from mlops.inference.calibration import rows_unpack
 from mlops.inference.cascade import Cascade, doubt
 from mlops.inference.child import Child
 from mlops.inference.classifier import Classifier
@@ -100,6 +101,13 @@ def test_it_answers_from_a_process_of_its_own_as_shadows_do(models, cascade_fold
     with closing(Child(cascade_folder, "cpu")) as child:
         rows = np.stack([child.predict([text]).probabilities[0] for text in TEXTS[:20]])
     assert (rows == singles(models[0], TEXTS[:20])).all()
+
+
+def test_single_texts_of_the_queue_go_by_their_doubt_as_well(models):
+    cascade = models[0]
+    encoded = cascade.encode(TEXTS[:20])
+    rows = np.concatenate([rows_unpack(cascade.predict_packed([each])) for each in encoded])
+    assert (rows == singles(cascade, TEXTS[:20])).all()
 
 
 def test_workers_share_one_that_was_loaded_ahead(models, cascade_folder):

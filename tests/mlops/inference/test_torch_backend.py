@@ -16,6 +16,7 @@ from mlops.inference import classifier as classifier_module
 from mlops.inference import torch_backend
 from mlops.inference.backends import RuntimeOptions
 from mlops.inference.batcher import Batcher, BatcherLimits
+from mlops.inference.calibration import rows_unpack
 from mlops.inference.classifier import Classifier
 from mlops.inference.errors import ArtifactIncompatibleError
 from mlops.inference.huggingface import artifact_adopt
@@ -121,13 +122,13 @@ def test_the_next_batch_is_prepared_while_one_is_computed(bert):
 def test_batches_at_the_same_time_do_not_mix(bert):
     exact, bucketed = Classifier.load(bert, EXACT), Classifier.load(bert, BUCKETS)
     limits = BatcherLimits(512, 2000, bucketed.lanes, bucketed.widths)
-    batcher = Batcher(bucketed.predict_encoded, limits)
+    batcher = Batcher(bucketed.predict_packed, limits)
 
     def ask(number):
         texts = TEXTS[number : number + 7]
         keys = [(number, index) for index in range(len(texts))]
         encoded = dict(zip(keys, bucketed.encode(texts), strict=True))
-        return texts, [ticket.row for ticket in batcher.compute(encoded, PATIENCE)]
+        return texts, rows_unpack([each.row or b"" for each in batcher.compute(encoded, PATIENCE)])
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, [number % 38 for number in range(200)]))
@@ -257,7 +258,7 @@ def test_a_batch_in_the_queue_counts_its_padding(bert):
     def predict(batch):
         assert gate.wait(PATIENCE)
         sizes.append(len(batch))
-        return classifier.predict_encoded(batch)
+        return classifier.predict_packed(batch)
 
     batcher = Batcher(predict, BatcherLimits(512, 100, 1, classifier.widths))
     # 18 tokens each, padded to 32: 16 fit, where 28 would without padding.

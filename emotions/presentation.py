@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import compress
+from operator import ge, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ FloatArray = NDArray[np.float32]
 # More digits than the calibration can mean would only make answers longer.
 DIGITS = 4
 _SCALE = 10.0**DIGITS
+# Where floats lie one apart: adding it rounds to a whole number, halves to the even one.
+_WHOLE = 1.5 * 2.0**52
 
 
 class Presentation(NamedTuple):
@@ -73,6 +76,8 @@ class Presenter:
             self._thresholds = np.full_like(self._thresholds, threshold)
         self._limits: list[float] = self._thresholds.tolist()
         self._poles = _poles(_view("sentiment", names))
+        # The first twice: of a single column alone there would be no tuple.
+        self._of_poles = [itemgetter(*pole, pole[0]) for pole in self._poles or ()]
 
     def present_packed(self, rows: Sequence[bytes]) -> list[Presented]:
         """As ``present``, for packed rows."""
@@ -99,8 +104,7 @@ class Presenter:
     def _single(self, probabilities: Sequence[float]) -> Presented:
         """One row in plain Python, to the digit as the arrays have it: a third of their cost."""
         scores = self._view.scores_of(probabilities)
-        pairs = enumerate(zip(scores, self._limits, strict=True))
-        over = [i for i, (score, limit) in pairs if score >= limit]
+        over = [*compress(range(len(scores)), map(ge, scores, self._limits))]
         # Reversed, equals stay in their order. Often the strongest is all that is asked for.
         over.sort(key=scores.__getitem__, reverse=True)
         ranks = over
@@ -128,11 +132,10 @@ class Presenter:
 
     def _valence(self, probabilities: Sequence[float]) -> float | None:
         """As ``_valences`` for a single row."""
-        if self._poles is None:
+        if not self._of_poles:
             return None
-        positive, negative = self._poles
-        strongest = max([probabilities[i] for i in positive])
-        return _rounded([strongest - max([probabilities[i] for i in negative])])[0]
+        positive, negative = self._of_poles
+        return _rounded([max(positive(probabilities)) - max(negative(probabilities))])[0]
 
     def _valences(self, probabilities: FloatArray) -> list[float | None]:
         if self._poles is None:
@@ -166,8 +169,8 @@ def presenters(
 
 
 def _rounded(values: Sequence[float]) -> list[float]:
-    """As numpy rounds: scaled to a whole number and back."""
-    return [round(value * _SCALE) / _SCALE for value in values]
+    """As numpy rounds: scaled to a whole number and back. Without a call, in half the time."""
+    return [(value * _SCALE + _WHOLE - _WHOLE) / _SCALE for value in values]
 
 
 def _poles(sentiment: View) -> tuple[list[int], list[int]] | None:

@@ -14,6 +14,7 @@ from tokenizers import Encoding, Tokenizer
 from mlops.inference.artifact import TOKENIZER_NAME
 from mlops.inference.errors import TokenizerMissingError
 from mlops.inference.plain import plain_tokenizer
+from mlops.inference.wordpiece import WordPiece
 
 # Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
 WINDOW_OVERLAP = 0.25
@@ -55,7 +56,8 @@ class TextTokenizer:
         except Exception as error:  # the library raises bare Exception
             raise TokenizerMissingError(f"{path}: not a tokeniser: {error}") from error
         self._plain = plain_tokenizer(self._tokenizer)
-        self._stride = int(max_length * WINDOW_OVERLAP)
+        self._words = WordPiece.of(self._plain)
+        self._max_length, self._stride = max_length, int(max_length * WINDOW_OVERLAP)
         for each in (self._tokenizer, self._plain):
             each.no_padding()
             each.enable_truncation(max_length, stride=self._stride)
@@ -65,6 +67,17 @@ class TextTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """One ``EncodedText`` per text, in order; nothing is cut."""
+        known = [self._by_words(text) for text in texts]
+        rest = iter(self._by_library([*compress(texts, map(not_, known))]))
+        return [each or next(rest) for each in known]
+
+    def _by_words(self, text: str) -> EncodedText | None:
+        ids = self._words.encode(text) if self._words else None
+        if ids is None or len(ids) > self._max_length:
+            return None
+        return EncodedText((ids,), len(ids), ids.count(self._unknown_id))
+
+    def _by_library(self, texts: Sequence[str]) -> list[EncodedText]:
         if len(texts) == 1:
             # A batch of one would be sent through a thread pool for nothing.
             tokenizer = self._plain if texts[0].isascii() else self._tokenizer

@@ -18,6 +18,9 @@ from mlops.inference.wordpiece import WordPiece
 
 # Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
 WINDOW_OVERLAP = 0.25
+# More texts are worth the library's threads, which need no lock of the interpreter's: a GPU's passes
+# are launched meanwhile.
+MANY = 256
 
 
 class EncodedText(NamedTuple):
@@ -67,6 +70,8 @@ class TextTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """One ``EncodedText`` per text, in order; nothing is cut."""
+        if len(texts) > MANY:
+            return self._by_library(texts)
         known = [self._by_words(text) for text in texts]
         rest = iter(self._by_library([*compress(texts, map(not_, known))]))
         return [each or next(rest) for each in known]

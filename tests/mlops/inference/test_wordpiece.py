@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 
 from mlops.inference.artifact import TOKENIZER_NAME
 from mlops.inference.plain import plain_tokenizer
-from mlops.inference.tokenization import TextTokenizer
+from mlops.inference.tokenization import MANY, TextTokenizer
 from mlops.inference.wordpiece import MAX_CHARACTERS, WordPiece
 
 NAMES = settings.BASE_DIR / "mlops" / "training" / "names.txt"
@@ -93,6 +93,14 @@ def test_callers_get_the_librarys_tokens_either_way(version_folder_int8, library
     assert encoded.windows == (tuple(library.encode(text).ids),)
     assert encoded.tokens == len(encoded.windows[0])
     assert encoded.unknown == encoded.windows[0].count(library.token_to_id("[UNK]"))
+
+
+def test_many_texts_at_a_time_are_read_by_the_library(version_folder_int8, monkeypatch):
+    tokenizer = TextTokenizer(version_folder_int8, 128)
+    texts = [*AWKWARD, *map(noise, range(MANY))]
+    one_by_one = [encoded for text in texts for encoded in tokenizer.encode([text])]
+    monkeypatch.setattr(WordPiece, "encode", None)
+    assert tokenizer.encode(texts) == one_by_one
 
 
 def test_a_text_longer_than_a_window_gets_several(version_folder_int8):

@@ -18,8 +18,8 @@ from mlops.inference.wordpiece import WordPiece
 
 # Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
 WINDOW_OVERLAP = 0.25
-# More texts are worth the library's threads, which need no lock of the interpreter's: a GPU's passes
-# are launched meanwhile.
+# More texts are worth the library's threads, which leave the interpreter's lock to others: a GPU's
+# passes are launched meanwhile.
 MANY = 256
 
 

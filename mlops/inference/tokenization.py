@@ -59,11 +59,11 @@ class TextTokenizer:
         except Exception as error:  # the library raises bare Exception
             raise TokenizerMissingError(f"{path}: not a tokeniser: {error}") from error
         self._plain = plain_tokenizer(self._tokenizer)
-        self._words = WordPiece.of(self._plain)
         self._max_length, self._stride = max_length, int(max_length * WINDOW_OVERLAP)
         for each in (self._tokenizer, self._plain):
             each.no_padding()
             each.enable_truncation(max_length, stride=self._stride)
+        self._words = WordPiece.of(self._plain)
         self.pad_id = _known_id(self._tokenizer, ("[PAD]", "<pad>", "<|padding|>"), 0)
         # -1: a vocabulary of bytes has a token for everything.
         self._unknown_id = _known_id(self._tokenizer, ("[UNK]", "<unk>"), -1)

@@ -20,6 +20,8 @@ _WORDS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9 ]")
 # Patterns that Python's expressions and the library's read alike: letters, choices, borders.
 _ALIKE = re.compile(r"(?:[A-Za-z0-9 |?)]|\\b|\(\?i?:)+")
 _PROCESSORS = (processors.TemplateProcessing, processors.BertProcessing)
+# Whatever else a tokeniser may do shows in one of these.
+_PROBES = ("", "a", "Hello, World! It's 12:30_x", "unbelievable zzqxj ##a #1")
 
 
 class _Replacement(NamedTuple):
@@ -50,23 +52,20 @@ class WordPiece:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Self | None:
-        """The same as *tokenizer*; None if that is of a kind that cannot be had here."""
-        added = tokenizer.get_added_tokens_decoder().values()
-        if not (
-            isinstance(tokenizer.model, models.WordPiece)
-            and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-            and isinstance(tokenizer.post_processor, _PROCESSORS)
-            # Those are looked for in what the normaliser makes of a text.
-            and not any(token.normalized for token in added)
-            and tokenizer.normalizer
-        ):
+        """The same as *tokenizer*, which does not pad; None for a kind that cannot be had here."""
+        if not _is_wordpiece(tokenizer):
             return None
-        *first, last = _steps(tokenizer.normalizer)
+        ends, steps = _ends(tokenizer), _steps(tokenizer.normalizer)
+        if not ends or not steps:
+            return None
+        *first, last = steps
         replacements = [_replacement(step) for step in first]
         known = [each for each in replacements if each]
         if last["type"] != "BertNormalizer" or len(known) < len(replacements):
             return None
-        return cls(tokenizer, known, _ends(tokenizer), lowercase=last["lowercase"])
+        made = cls(tokenizer, known, ends, lowercase=last["lowercase"])
+        alike = (made.encode(text) == tuple(tokenizer.encode(text).ids) for text in _PROBES)
+        return made if all(alike) else None
 
     def encode(self, text: str) -> tuple[int, ...] | None:
         """Token ids with the special ones; None for a text that takes the library to read."""
@@ -103,7 +102,25 @@ class WordPiece:
         return pieces or self._unknown
 
 
+def _is_wordpiece(tokenizer: Tokenizer) -> bool:
+    model: Any = tokenizer.model
+    if not isinstance(model, models.WordPiece):
+        return False
+    vocabulary = tokenizer.get_vocab(with_added_tokens=False)
+    added = tokenizer.get_added_tokens_decoder().values()
+    return (
+        isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+        and isinstance(tokenizer.post_processor, _PROCESSORS)
+        and model.unk_token in vocabulary
+        and max(map(len, vocabulary)) <= model.max_input_chars_per_word
+        # Those are looked for in what the normaliser makes of a text.
+        and not any(token.normalized for token in added)
+    )
+
+
 def _steps(normalizer: Any) -> list[dict[str, Any]]:
+    if normalizer is None:
+        return []
     state: dict[str, Any] = json.loads(normalizer.__getstate__())
     steps: list[dict[str, Any]] = state.get("normalizers", [state])
     return steps
@@ -111,7 +128,8 @@ def _steps(normalizer: Any) -> list[dict[str, Any]]:
 
 def _replacement(step: Mapping[str, Any]) -> _Replacement | None:
     """A replacement that Python makes as the library does; None for any other step."""
-    if step["type"] != "Replace" or not step["content"].isascii():
+    content = step.get("content", "")
+    if step["type"] != "Replace" or not (content.isascii() and content.isprintable()):
         return None
     ((kind, pattern),) = step["pattern"].items()
     if kind == "String":
@@ -120,11 +138,13 @@ def _replacement(step: Mapping[str, Any]) -> _Replacement | None:
         return None
     made = re.compile(pattern, re.ASCII)
     # Nothing is found between any two letters, where the two may count differently.
-    return None if made.search("") else _Replacement(made, step["content"].replace("\\", r"\\"))
+    return None if made.search("") else _Replacement(made, content.replace("\\", r"\\"))
 
 
-def _ends(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The special tokens before and after those of a text."""
+def _ends(tokenizer: Tokenizer) -> tuple[list[int], list[int]] | None:
+    """The special tokens before and after those of a text; None where that cannot be told."""
     whole, bare = (tokenizer.encode("a", add_special_tokens=each).ids for each in (True, False))
+    if not bare or bare[0] not in whole:
+        return None
     start = whole.index(bare[0])
     return whole[:start], whole[start + len(bare) :]

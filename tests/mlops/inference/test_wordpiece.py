@@ -40,13 +40,17 @@ def words(library) -> WordPiece:
     return made
 
 
-def small(normalizer=None, model=None, pre_tokenizer=None, template=True, added=()) -> Tokenizer:
+def small(
+    normalizer=None, model=None, pre_tokenizer=None, template="[CLS] $A [SEP]", added=()
+) -> Tokenizer:
     ids = {token: number for number, token in enumerate(VOCABULARY)}
     made = Tokenizer(model or models.WordPiece(ids, unk_token="[UNK]"))
     made.normalizer = normalizer or normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizer or pre_tokenizers.BertPreTokenizer()
     if template:
-        made.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
+        made.post_processor = processors.TemplateProcessing(
+            single=template, special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+        )
     made.add_tokens(list(added))
     return made
 
@@ -103,6 +107,20 @@ def test_many_texts_at_a_time_are_read_by_the_library(version_folder_int8, monke
     assert tokenizer.encode(texts) == one_by_one
 
 
+def test_what_its_file_says_of_padding_is_left_out(tmp_path, library):
+    whole = Tokenizer.from_str(library.to_str())
+    whole.enable_padding(length=128)
+    whole.save(str(tmp_path / TOKENIZER_NAME))
+    (encoded,) = TextTokenizer(tmp_path, 128).encode([AWKWARD[1]])
+    assert encoded.windows == (tuple(library.encode(AWKWARD[1]).ids),)
+
+
+def test_without_a_normaliser_it_is_none_of_it():
+    made = small()
+    made.normalizer = None
+    assert WordPiece.of(made) is None
+
+
 def test_a_text_longer_than_a_window_gets_several(version_folder_int8):
     (encoded,) = TextTokenizer(version_folder_int8, 16).encode(["good " * 40])
     assert len(encoded.windows) > 1
@@ -130,13 +148,18 @@ def test_what_is_replaced_is_replaced_here_too(step):
     [
         small(model=models.WordLevel({"a": 0}, "a")),
         small(pre_tokenizer=pre_tokenizers.Whitespace()),
-        small(template=False),
+        small(template=""),
         small(normalizer=normalizers.Lowercase()),
         small(after(normalizers.Lowercase())),
         small(after(normalizers.Replace(Regex(r"a+"), "b"))),
         small(after(normalizers.Replace(Regex(r"a?"), "b"))),
         small(after(normalizers.Replace("a", "é"))),
+        small(after(normalizers.Replace("a", "\t"))),
+        small(after(normalizers.Replace("a", ""))),
         small(added=[AddedToken("abc", normalized=True)]),
+        small(model=models.WordPiece({"b": 0}, unk_token="[UNK]")),
+        small(model=models.WordPiece({"[UNK]": 0, "ab": 1}, max_input_chars_per_word=4)),
+        small(template="$A $A"),
     ],
 )
 def test_another_kind_of_tokeniser_is_none_of_it(tokenizer):

@@ -35,11 +35,20 @@ def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
     return plain
 
 
+def steps_told(normalizer: Any) -> list[dict[str, Any]]:
+    """Each step of *normalizer* as a tokeniser's file has it; none of None."""
+    if normalizer is None:
+        return []
+    state: dict[str, Any] = json.loads(normalizer.__getstate__())
+    steps: list[dict[str, Any]] = state.get("normalizers", [state])
+    return steps
+
+
 def _kept(sequence: Any) -> list[Any] | None:
     """The steps of *sequence* that change ASCII; None if all may."""
     if not isinstance(sequence, normalizers.Sequence):
         return None
-    told = json.loads(sequence.__getstate__())["normalizers"]
+    told = steps_told(sequence)
     steps = [sequence[index] for index in range(len(told))]
     kept, done = [], 0
     for step, state in zip(steps, told, strict=True):

@@ -7,12 +7,13 @@ the other, and nearly every word is a single look-up.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from mlops.inference.plain import steps_told
 
 # Longer texts have more tokens than a window holds, mostly.
 MAX_CHARACTERS = 1000
@@ -35,17 +36,18 @@ class WordPiece:
     def __init__(
         self,
         tokenizer: Tokenizer,
+        vocabulary: Mapping[str, int],
         replacements: Sequence[_Replacement],
         ends: tuple[list[int], list[int]],
         *,
         lowercase: bool,
     ) -> None:
         model: Any = tokenizer.model
-        self._vocabulary: Mapping[str, int] = tokenizer.get_vocab(with_added_tokens=False)
-        self._unknown = [self._vocabulary[model.unk_token]]
+        self._vocabulary = vocabulary
+        self._unknown = [vocabulary[model.unk_token]]
         self._prefix: str = model.continuing_subword_prefix
         self._longest_word: int = model.max_input_chars_per_word
-        self._longest_piece = max(map(len, self._vocabulary))
+        self._longest_piece = max(map(len, vocabulary))
         self._special = [each.content for each in tokenizer.get_added_tokens_decoder().values()]
         self._replacements, self._lowercase = replacements, lowercase
         self._before, self._after = ends
@@ -53,9 +55,11 @@ class WordPiece:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Self | None:
         """The same as *tokenizer*, which does not pad; None for a kind that cannot be had here."""
-        if not _is_wordpiece(tokenizer):
+        # Once: the library copies all of its words.
+        vocabulary = tokenizer.get_vocab(with_added_tokens=False)
+        if not _is_wordpiece(tokenizer, vocabulary):
             return None
-        ends, steps = _ends(tokenizer), _steps(tokenizer.normalizer)
+        ends, steps = _ends(tokenizer), steps_told(tokenizer.normalizer)
         if not ends or not steps:
             return None
         *first, last = steps
@@ -63,7 +67,7 @@ class WordPiece:
         known = [each for each in replacements if each]
         if last["type"] != "BertNormalizer" or len(known) < len(replacements):
             return None
-        made = cls(tokenizer, known, ends, lowercase=last["lowercase"])
+        made = cls(tokenizer, vocabulary, known, ends, lowercase=last["lowercase"])
         alike = (made.encode(text) == tuple(tokenizer.encode(text).ids) for text in _PROBES)
         return made if all(alike) else None
 
@@ -102,28 +106,18 @@ class WordPiece:
         return pieces or self._unknown
 
 
-def _is_wordpiece(tokenizer: Tokenizer) -> bool:
+def _is_wordpiece(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> bool:
     model: Any = tokenizer.model
-    if not isinstance(model, models.WordPiece):
-        return False
-    vocabulary = tokenizer.get_vocab(with_added_tokens=False)
     added = tokenizer.get_added_tokens_decoder().values()
     return (
-        isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+        isinstance(model, models.WordPiece)
+        and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
         and isinstance(tokenizer.post_processor, _PROCESSORS)
         and model.unk_token in vocabulary
         and max(map(len, vocabulary)) <= model.max_input_chars_per_word
         # Those are looked for in what the normaliser makes of a text.
         and not any(token.normalized for token in added)
     )
-
-
-def _steps(normalizer: Any) -> list[dict[str, Any]]:
-    if normalizer is None:
-        return []
-    state: dict[str, Any] = json.loads(normalizer.__getstate__())
-    steps: list[dict[str, Any]] = state.get("normalizers", [state])
-    return steps
 
 
 def _replacement(step: Mapping[str, Any]) -> _Replacement | None:

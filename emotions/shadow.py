@@ -18,7 +18,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotions.gate import Gate
 from mlops.api import (
@@ -32,7 +31,7 @@ from mlops.api import (
     shadow_pauses,
     shadow_waiting,
 )
-from mlops.inference.calibration import scores_pack
+from mlops.inference.calibration import rows_pack
 from mlops.inference.child import Child, ChildAnswer, ChildError, ChildTextError
 from mlops.inference.manifest import manifest_read
 from mlops.routing.labels import LabelMap
@@ -233,10 +232,10 @@ def _heed(gate: Gate, left: Callable[[], bool]) -> None:
 def _document(job: ShadowJob, text: str, answer: ChildAnswer | ChildTextError) -> Document:
     if isinstance(answer, ChildTextError):
         return Document(text, None, status=503, error_code="inference_failed")
-    row: NDArray[np.float32] = answer.probabilities[0]
+    rows = answer.probabilities
     if job.arm.label_map:
-        row = job.arm.label_map.scores(row)
-    return Document(text, scores_pack(row), answer.tokens[0], answer.windows[0])
+        rows = job.arm.label_map.scores(rows)
+    return Document(text, rows_pack(rows)[0], answer.tokens[0], answer.windows[0])
 
 
 def shadow_jobs(

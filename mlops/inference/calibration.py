@@ -22,7 +22,7 @@ _NEARLY_ONE = 1 - _EPSILON
 _HALF, _ONE = np.float32(0.5), np.float32(1.0)
 # As bytes they go between processes and hosts. The type itself: to read its name takes numpy
 # longer than to apply it.
-PACKED = np.dtype("<f4")
+_PACKED = np.dtype("<f4")
 
 
 def activate(logits: FloatArray, activation: Activation) -> FloatArray:
@@ -48,25 +48,21 @@ def logit(probabilities: NDArray[Real]) -> NDArray[Real]:
     return result
 
 
-def scores_pack(probabilities: FloatArray) -> bytes:
-    """Four bytes for each label, row by row."""
-    return probabilities.astype(PACKED, copy=False).tobytes()
-
-
 def rows_pack(probabilities: FloatArray) -> list[bytes]:
-    """As ``scores_pack``, with bytes of its own for each row of ``(texts, labels)``."""
-    data, width = scores_pack(probabilities), PACKED.itemsize * probabilities.shape[1]
+    """Four bytes for each label, of each row of ``(texts, labels)``."""
+    data = probabilities.astype(_PACKED, copy=False).tobytes()
+    width = _PACKED.itemsize * probabilities.shape[1]
     return [data[start : start + width] for start in range(0, len(data), width)]
 
 
 def rows_unpack(rows: Sequence[bytes]) -> FloatArray:
     """The inverse of ``rows_pack``, for one row or more."""
-    return np.frombuffer(b"".join(rows), dtype=PACKED).reshape(len(rows), -1)
+    return np.frombuffer(b"".join(rows), dtype=_PACKED).reshape(len(rows), -1)
 
 
 def row_floats(row: bytes) -> tuple[float, ...]:
     """A packed row as numbers, without an array."""
-    return _row_struct(len(row) // PACKED.itemsize).unpack(row)
+    return _row_struct(len(row) // _PACKED.itemsize).unpack(row)
 
 
 @lru_cache(maxsize=64)
@@ -103,7 +99,7 @@ class Calibrator:
         In plain Python: right after a pass, with cold caches, numpy takes a third longer.
         """
         if self.activation != "sigmoid":
-            return scores_pack(self.from_logits(np.array([logits], dtype=np.float32)))
+            return rows_pack(self.from_logits(np.array([logits], dtype=np.float32)))[0]
         pairs = zip(logits, self._halves, strict=True)
         scores = [0.5 + 0.5 * tanh(scale * value + shift) for value, (scale, shift) in pairs]
         return _row_struct(len(scores)).pack(*scores)

@@ -24,7 +24,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.inference.calibration import PACKED, scores_pack
+from mlops.inference.calibration import rows_unpack
 
 FloatArray = NDArray[np.float32]
 _LENGTH = struct.Struct("<I")
@@ -102,8 +102,9 @@ class Child:
         self._answered = True
         if "error" in answer:
             raise ChildTextError(answer["error"])
-        rows = np.frombuffer(answer["rows"], dtype=PACKED).reshape(len(texts), -1)
-        return ChildAnswer(rows, answer["tokens"], answer["windows"], answer["ms"])
+        return ChildAnswer(
+            rows_unpack(answer["rows"]), answer["tokens"], answer["windows"], answer["ms"]
+        )
 
     def pause(self) -> None:
         """Stop computing, wherever it is, until ``go_on``."""
@@ -199,11 +200,11 @@ def _answer(classifier: Any, texts: list[str]) -> dict[str, Any]:
     started = time.process_time()
     try:
         encoded = classifier.encode(texts)
-        rows = classifier.predict_encoded(encoded)
+        rows = classifier.predict_packed(encoded)
     except Exception as error:  # noqa: BLE001 - it goes to the parent, which logs it
         return {"error": f"{type(error).__name__}: {error}"}
     return {
-        "rows": scores_pack(rows),
+        "rows": rows,
         "tokens": [each.tokens for each in encoded],
         "windows": [len(each.windows) for each in encoded],
         "ms": (time.process_time() - started) * 1000,

@@ -1,23 +1,29 @@
-"""A tokeniser for ASCII alone: the same tokens, without looking for what ASCII has none of.
+"""A tokeniser for plain texts: the same tokens, without looking for what they have none of.
 
 Ours spells out emoji, a pattern for each family of them, which is half of what a short text costs
-to tokenise. Six texts of seven are ASCII.
+to tokenise. Plain is what keyboards and phones write without them: ASCII, curly quotes, dashes.
+So are 39 texts of 40.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
-# What a pattern may hold beside characters beyond ASCII to match nothing without one of them:
+# Curly quotes, dashes, the ellipsis: no normaliser of ours folds them; each is a word by itself.
+TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026"
+_PLAIN = re.compile(f"[\x00-\x7f{TYPOGRAPHIC}]*")
+_RANGES = re.compile("(.)-(.)")
+# What a pattern may hold beside other characters to match nothing without one of them:
 # classes, alternatives, options. Not "^", which would turn a class around.
 _SYNTAX = frozenset("[]|?-")
 
 
 def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
-    """One that gives texts of ASCII the tokens that *tokenizer* gives them.
+    """One that gives plain texts the tokens that *tokenizer* gives them.
 
     Returns:
         *tokenizer* itself where nothing can be left out. Else a new one around the same
@@ -35,6 +41,11 @@ def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
     return plain
 
 
+def is_plain(text: str) -> bool:
+    """Whether ``plain_tokenizer`` may read *text*."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def steps_told(normalizer: Any) -> list[dict[str, Any]]:
     """Each step of *normalizer* as a tokeniser's file has it; none of None."""
     if normalizer is None:
@@ -45,7 +56,7 @@ def steps_told(normalizer: Any) -> list[dict[str, Any]]:
 
 
 def _kept(sequence: Any) -> list[Any] | None:
-    """The steps of *sequence* that change ASCII; None if all may."""
+    """The steps of *sequence* that change plain texts; None if all may."""
     if not isinstance(sequence, normalizers.Sequence):
         return None
     told = steps_told(sequence)
@@ -62,8 +73,11 @@ def _kept(sequence: Any) -> list[Any] | None:
 
 
 def _idle(step: Any, state: dict[str, Any]) -> bool:
-    """Whether a replacement finds nothing in ASCII."""
+    """Whether a replacement finds nothing in plain texts."""
     pattern = next(iter(state["pattern"].values()))
-    beyond = all(not letter.isascii() or letter in _SYNTAX for letter in pattern)
+    beyond = all(letter in _SYNTAX or not is_plain(letter) for letter in pattern)
+    across = any(
+        first < each < last for first, last in _RANGES.findall(pattern) for each in TYPOGRAPHIC
+    )
     # A pattern of nothing but options would match between any two letters.
-    return beyond and step.normalize_str("a") == "a"
+    return beyond and not across and step.normalize_str("a") == "a"

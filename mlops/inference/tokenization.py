@@ -13,7 +13,7 @@ from tokenizers import Encoding, Tokenizer
 
 from mlops.inference.artifact import TOKENIZER_NAME
 from mlops.inference.errors import TokenizerMissingError
-from mlops.inference.plain import plain_tokenizer
+from mlops.inference.plain import is_plain, plain_tokenizer
 from mlops.inference.wordpiece import WordPiece
 
 # Neighbouring windows share a quarter of their tokens, so that no sentence is seen only in halves.
@@ -85,9 +85,9 @@ class TextTokenizer:
     def _by_library(self, texts: Sequence[str]) -> list[EncodedText]:
         if len(texts) == 1:
             # A batch of one would be sent through a thread pool for nothing.
-            tokenizer = self._plain if texts[0].isascii() else self._tokenizer
+            tokenizer = self._plain if is_plain(texts[0]) else self._tokenizer
             return [self._encoded(tokenizer.encode(texts[0]))]
-        plain = [text.isascii() for text in texts]
+        plain = [is_plain(text) for text in texts]
         some = iter(self._plain.encode_batch_fast([*compress(texts, plain)]))
         others = iter(self._tokenizer.encode_batch_fast([*compress(texts, map(not_, plain))]))
         return [self._encoded(next(some if each else others)) for each in plain]

@@ -1,4 +1,4 @@
-"""The tokeniser for ASCII: the same tokens as the whole one, for less."""
+"""The tokeniser for plain texts: the same tokens as the whole one, for less."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, models, normalizers
 
 from mlops.inference.artifact import TOKENIZER_NAME
-from mlops.inference.plain import plain_tokenizer
+from mlops.inference.plain import TYPOGRAPHIC, is_plain, plain_tokenizer
 from mlops.inference.tokenization import TextTokenizer
 
 AWKWARD = (
@@ -17,12 +17,13 @@ AWKWARD = (
     "thank you Sarah, you're the best!!! :-)",
     "[MASK] and [CLS][SEP] are only words here, [NAME] too",
     "/r/all said u/somebody <3 ... WTF\t\x7f\x00 100%",
+    "“Sarah’s” – ‘don’t’…—",
 )
-BEYOND = ("so sad 😭", "“quoted”", "naïve", "🏻‍♀️")
+BEYOND = ("so sad 😭", "‹quoted›", "naïve", "🏻‍♀️")
 
 
 def noise(seed: int) -> str:
-    return "".join(random.Random(seed).choices(string.printable, k=80))
+    return "".join(random.Random(seed).choices(string.printable + TYPOGRAPHIC * 2, k=80))
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,11 @@ def test_it_works(whole, text):
     assert plain.encode(text).ids == whole.encode(text).ids
 
 
+def test_what_is_plain():
+    assert all(map(is_plain, AWKWARD))
+    assert not any(map(is_plain, BEYOND))
+
+
 def test_the_shipped_one_looks_for_no_emoji(whole):
     assert len(plain_tokenizer(whole).normalizer) < len(whole.normalizer) / 10
 
@@ -52,8 +58,8 @@ def test_texts_of_both_kinds_keep_their_places(version_folder_int8, whole):
     assert [list(each.windows[0]) for each in encoded] == [whole.encode(text).ids for text in texts]
 
 
-@pytest.mark.parametrize("pattern", ["[^é]", "é?", "[éa]", r"\x{e9}", "é|a"])
-def test_what_may_change_ascii_stays(pattern):
+@pytest.mark.parametrize("pattern", ["[^é]", "é?", "[éa]", r"\x{e9}", "é|a", "é|…", "[‐-―]é?"])
+def test_what_may_change_plain_texts_stays(pattern):
     stays = normalizers.Replace(Regex(pattern), "x")
     plain = plain_tokenizer(steps(stays, normalizers.Replace("é", "e")))
     assert plain.normalizer.__getstate__() == steps(stays).normalizer.__getstate__()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -44,17 +45,37 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def backend(folder: Path) -> OnnxBackend:
+def manifest(**options) -> Manifest:
     labels = [f"label-{index}" for index in range(LABELS)]
     thresholds = [0.5] * LABELS
-    manifest = Manifest("sums", "1", "onnx", "int8", labels, "sigmoid", WIDTH, thresholds)
-    return OnnxBackend(folder, manifest, RuntimeOptions(device="cpu"))
+    return Manifest("sums", "1", "onnx", "int8", labels, "sigmoid", WIDTH, thresholds, **options)
+
+
+def backend(folder: Path) -> OnnxBackend:
+    return OnnxBackend(folder, manifest(), RuntimeOptions(device="cpu"))
 
 
 def test_it_works(folder):
     logits = backend(folder).run(IDS, np.ones_like(IDS))
     # Without VNNI two such products do not fit into the 16 bits in which they are added.
     assert np.allclose(logits, 255 * WIDTH, rtol=0.01)
+
+
+@pytest.mark.parametrize("exact_sums", [True, False])
+def test_only_sums_that_may_not_fit_are_computed_in_twice_the_width(
+    tmp_path, monkeypatch, folder, exact_sums
+):
+    file = tmp_path / "cpuinfo"
+    file.write_text("flags : fpu avx2")
+    monkeypatch.setattr(processor, "_CPUINFO", file)
+    used: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        ort.SessionOptions,
+        "add_session_config_entry",
+        lambda _, name, value: used.append((name, value)),
+    )
+    OnnxBackend(folder, manifest(exact_sums=exact_sums), RuntimeOptions(device="cpu"))
+    assert used == ([] if exact_sums else [("session.x64quantprecision", "1")])
 
 
 @pytest.mark.parametrize(

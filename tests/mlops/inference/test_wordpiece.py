@@ -10,7 +10,7 @@ from django.conf import settings
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from mlops.inference.artifact import TOKENIZER_NAME
-from mlops.inference.plain import plain_tokenizer
+from mlops.inference.plain import TYPOGRAPHIC, plain_tokenizer
 from mlops.inference.tokenization import MANY, TextTokenizer
 from mlops.inference.wordpiece import MAX_CHARACTERS, WordPiece
 
@@ -22,6 +22,7 @@ AWKWARD = (
     "sarah_ _Sarah sarah's SARAH.Ann (o'Brien) 0sarah sarahs",
     "[NAME] and [cls] are words, ##ing too; # ## ###",
     "/r/all said u/somebody <3 ... WTF 100% of 827163 __init__",
+    "don’t “quote” me – or ‘him’—Sarah’s… ’tis …naively spelt",
     "a" * 100 + " " + "a" * 101,
     "unbelievablyantidisestablishmentarian zzqxj",
 )
@@ -62,7 +63,7 @@ def after(step: normalizers.Normalizer) -> normalizers.Normalizer:
 def noise(seed: int) -> str:
     """Letters, signs and names in a wild order, on one line."""
     chooser = random.Random(seed)
-    letters = "".join(chooser.choices(string.printable[:95], k=120))
+    letters = "".join(chooser.choices(string.printable[:95] + TYPOGRAPHIC * 2, k=120))
     return " ".join([*letters.split(), "Maria", str(seed)])
 
 

@@ -88,7 +88,7 @@ def onnx_export(
             exporter.graph_write(model, plain, options.opset)
             progress(0.5, f"making it {options.precision}")
             windows = probe_windows(source, parent.max_length)
-            graph_finish(
+            exact = graph_finish(
                 plain,
                 folder / ONNX_NAME,
                 options,
@@ -96,7 +96,7 @@ def onnx_export(
                 windows=windows,
                 longest=parent.max_length,
             )
-        child = _child(parent, options, exporter_versions(exporter))
+        child = _child(parent, options, exporter_versions(exporter), exact_sums=exact)
         progress(0.6, "comparing it with its parent")
         report.update(parity_measure(model, source, folder, child, texts or Texts()))
         report["tolerance"] = tolerance
@@ -114,7 +114,9 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _child(parent: Manifest, options: ExportOptions, versions: dict[str, str]) -> Manifest:
+def _child(
+    parent: Manifest, options: ExportOptions, versions: dict[str, str], *, exact_sums: bool
+) -> Manifest:
     exported = {"parent": parent.digest, **options.as_dict(), "versions": versions}
     if options.precision == "int8":
         # Of a graph that answers oddly, one asks first where it was judged.
@@ -123,5 +125,6 @@ def _child(parent: Manifest, options: ExportOptions, versions: dict[str, str]) -
         parent,
         format="onnx",
         precision=options.precision,
+        exact_sums=exact_sums,
         provenance={**parent.provenance, "export": exported},
     )

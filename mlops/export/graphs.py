@@ -10,6 +10,7 @@ from typing import Any
 from mlops.export.options import ExportOptions, ExportOptionsError, Optimization
 from mlops.export.outliers import outliers_tame
 from mlops.export.padding import padding_skip
+from mlops.export.pairs import pairs_fit
 from mlops.export.simplify import graph_simplify
 
 
@@ -21,11 +22,14 @@ def graph_finish(
     *,
     windows: Sequence[Sequence[int]],
     longest: int,
-) -> None:
+) -> bool:
     """Turn the fp32 graph *plain* into what *options* ask for, at *path*.
 
     *windows* are token ids of texts that show int8 how large its inputs become; *longest* is the
     length of a full one.
+
+    Returns:
+        Whether it is int8 whose sums no processor cuts off.
 
     Raises:
         ExportOptionsError: for an architecture whose layers ONNX Runtime cannot fuse.
@@ -39,14 +43,16 @@ def graph_finish(
             padding_skip(plain, windows)
         outliers_tame(plain, windows)
         _quantize(plain, path)
+        exact = pairs_fit(path, plain)
         if options.optimize != "none":
             shutil.move(_optimized(path, options.optimize, config), path)
-        return
+        return exact
     graph = plain if options.optimize == "none" else _optimized(plain, options.optimize, config)
     if options.precision == "fp16" and options.optimize != "O4":
         _halve(graph, path)
     else:
         shutil.move(graph, path)
+    return False
 
 
 def _quantize(plain: Path, path: Path) -> None:
@@ -55,8 +61,7 @@ def _quantize(plain: Path, path: Path) -> None:
     Products of two activations (attention) stay in fp32: quantising them costs accuracy and
     gains nothing. Neither does it for rows that are only moved.
 
-    Weights are signed on every machine, which is what VNNI and ARM compute fastest. Where sums of
-    such products would saturate, ONNX Runtime is told to turn them around when it loads.
+    Weights are signed on every machine, which is what all processors compute fastest.
     """
     import onnx
     from optimum.onnxruntime import ORTQuantizer

@@ -15,6 +15,8 @@ from mlops.inference.errors import ArtifactCorruptError, ArtifactIncompatibleErr
 # History: 1 (2026-11) first format.
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+# Fields that came later, left out at their defaults: manifests from before them keep their digest.
+_ADDED: dict[str, Any] = {"label_map": {}, "bound": None, "exact_sums": False}
 
 Activation = Literal["sigmoid", "softmax"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -36,6 +38,7 @@ class Manifest:
     ``thresholds`` are on the calibrated scale. ``files`` maps relative paths to SHA-256 digests.
     ``label_map`` gives the product's name of a label that is called otherwise there. ``bound`` is
     a cascade's: the doubt over which its small model's answer gives way to the full one's.
+    ``exact_sums`` is of int8 weights that no processor's way of adding products cuts off.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Manifest:
     metrics: dict[str, Any] = field(default_factory=dict)
     label_map: dict[str, str] = field(default_factory=dict)
     bound: float | None = None
+    exact_sums: bool = False
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -72,11 +76,9 @@ class Manifest:
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, two spaces, a final newline."""
         values = asdict(self)
-        # Manifests from before there were label maps and cascades keep their digest.
-        if not self.label_map:
-            del values["label_map"]
-        if self.bound is None:
-            del values["bound"]
+        for name, default in _ADDED.items():
+            if values[name] == default:
+                del values[name]
         return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

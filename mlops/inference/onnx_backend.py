@@ -33,7 +33,7 @@ class OnnxBackend:
         path = folder / ONNX_NAME
         try:
             self._session = ort.InferenceSession(
-                path, _session_options(), providers=_providers(options, path)
+                path, _session_options(manifest), providers=_providers(options, path)
             )
         except ArtifactIncompatibleError:
             raise
@@ -81,13 +81,13 @@ def _has_cuda() -> bool:
     return "CUDAExecutionProvider" in ort.get_available_providers()
 
 
-def _session_options() -> ort.SessionOptions:
+def _session_options(manifest: Manifest) -> ort.SessionOptions:
     session = ort.SessionOptions()
     session.log_severity_level = _LOG_ERRORS_ONLY
     session.intra_op_num_threads = session.inter_op_num_threads = 1
     # A plan of memory for each new shape would be kept for ever, and gains nothing measurable.
     session.enable_mem_pattern = False
-    if not products_are_exact():
+    if not (manifest.exact_sums or products_are_exact()):
         # On AVX2 and early AVX-512 two products are added in 16 bits, too few for large ones.
         session.add_session_config_entry(_EXACT_PRODUCTS, "1")
     return session

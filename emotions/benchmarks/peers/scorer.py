@@ -29,7 +29,7 @@ class Scorer:
         options = ort.SessionOptions()
         # As ours: several processes or threads do more than several threads for one text.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        if not _vnni():
+        if not (manifest.get("exact_sums") or _vnni()):
             # As ours: sums that do not saturate.
             options.add_session_config_entry("session.x64quantprecision", "1")
         self._session = ort.InferenceSession(folder / "model.onnx", options)

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import NoReturn
 
@@ -47,31 +49,38 @@ def run_until_signal(programs: Sequence[Program]) -> int:
     Returns:
         0 after SIGINT or SIGTERM; the exit status of the program that ended by itself otherwise.
     """
-    done = threading.Event()
+    # A handler may put into this queue whatever the main thread is in the midst of; an event's
+    # lock, which waiting takes for a moment, it would wait for itself.
+    done: SimpleQueue[None] = SimpleQueue()
     signals: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         signals.append(number)
-        done.set()
+        done.put(None)
 
     # Before the first child: a signal in between must not leave one behind.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     children = [_start(program) for program in programs]
     for child in children:
-        threading.Thread(target=_set_after, args=(child, done), daemon=True).start()
-    # Python runs a handler when the main thread next wakes; a signal that the kernel gave to
-    # another thread does not wake it.
-    while not done.wait(WAKE_SECONDS):
-        pass
+        threading.Thread(target=_put_after, args=(child, done), daemon=True).start()
+    _wait_for(done)
     ended = [child.returncode for child in children if child.poll() is not None]
     _stop_all(children)
     return 0 if signals else next((status for status in ended if status), 0)
 
 
-def _set_after(child: subprocess.Popen[bytes], done: threading.Event) -> None:
+def _wait_for(done: SimpleQueue[None]) -> None:
+    # Python runs a handler when the main thread next wakes; a signal that the kernel gave to
+    # another thread does not wake it.
+    while True:
+        with suppress(Empty):
+            return done.get(timeout=WAKE_SECONDS)
+
+
+def _put_after(child: subprocess.Popen[bytes], done: SimpleQueue[None]) -> None:
     child.wait()
-    done.set()
+    done.put(None)
 
 
 def _start(program: Program) -> subprocess.Popen[bytes]:

@@ -172,6 +172,24 @@ def second(models: Path, folder: Path) -> Path:
     return folder
 
 
+def web_start(environment: dict[str, str], folder: Path, workers: int, application: str) -> Server:
+    """The web server alone; it may not become ready."""
+    port = next(filter(port_is_free, range(18_000, 20_000)))
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "config.webserver", "--interface", "wsgi"),
+                *("--port", str(port), "--workers", str(workers), application),
+            ],
+            cwd=settings.BASE_DIR,
+            env=environment | {"WORKERS": str(workers)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return Server(f"http://127.0.0.1:{port}", process, folder, log)
+
+
 def test_a_model_that_cannot_be_loaded_does_not_keep_the_server_from_starting(
     environment, tmp_path
 ):
@@ -180,23 +198,11 @@ def test_a_model_that_cannot_be_loaded_does_not_keep_the_server_from_starting(
     shutil.copytree(Path(environment["DATA_DIR"]) / "models", models)
     for path in models.rglob("*.onnx"):
         path.write_bytes(b"damaged")
-    port = next(port for port in range(18_000, 20_000) if port_is_free(port))
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "config.webserver", "--interface", "wsgi"),
-                *("--port", str(port), "--workers", "2", "config.wsgi:application"),
-            ],
-            cwd=settings.BASE_DIR,
-            env=environment | {"MODELS_DIR": str(models), "WORKERS": "2"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    running = Server(f"http://127.0.0.1:{port}", process, tmp_path, log)
+    damaged = environment | {"MODELS_DIR": str(models)}
+    running = web_start(damaged, tmp_path, 2, "config.wsgi:application")
 
     def reason() -> str:
-        assert process.poll() is None, log.read_text()
+        assert running.process.poll() is None, running.log.read_text()
         try:
             answer = httpx.get(f"{running.url}/health/ready")
         except httpx.TransportError:
@@ -205,8 +211,23 @@ def test_a_model_that_cannot_be_loaded_does_not_keep_the_server_from_starting(
         return answer.json()["detail"] if "Artifact" in answer.json()["detail"] else ""
 
     try:
-        assert "model.onnx" in wait_for(reason, log.read_text)
-        assert "not loaded ahead of the workers: ArtifactCorruptError" in log.read_text()
+        assert "model.onnx" in wait_for(reason, running.log.read_text)
+        assert "not loaded ahead of the workers: ArtifactCorruptError" in running.log.read_text()
     finally:
         assert server_stop(running) == 0
+    assert children(running) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_workers_that_are_still_loading_stop_when_told_to(environment, tmp_path, count):
+    """As with a mistake noticed too late, or a host that is going down."""
+    (tmp_path / "endless.py").write_text(
+        "import os, pathlib, time\n"
+        "pathlib.Path(__file__).with_name(f'loading-{os.getpid()}').touch()\n"
+        "time.sleep(3600)\n"
+    )
+    application = f"{tmp_path / 'endless.py'}:application"
+    running = web_start(environment, tmp_path, count, application)
+    wait_for(lambda: len(list(tmp_path.glob("loading-*"))) == count, running.log.read_text)
+    assert server_stop(running) == 0
     assert children(running) == []

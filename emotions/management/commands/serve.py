@@ -73,7 +73,7 @@ def _addresses(base: str, result: SetupResult) -> str:
 def _web(host: str, port: int, workers: int) -> Program:
     metrics = _empty(settings.DATA_DIR / "metrics")
     command = [
-        *(*_server(workers), "--interface", "wsgi"),
+        *(sys.executable, "-m", "config.webserver", "--interface", "wsgi"),
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--blocking-threads", str(threads()), "--respawn-failed-workers"),
         *("--log-level", settings.LOG_LEVEL.lower(), "config.wsgi:application"),
@@ -88,13 +88,6 @@ def _web(host: str, port: int, workers: int) -> Program:
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
     }
     return Program("web", command, environment)
-
-
-def _server(workers: int) -> list[str]:
-    """Granian; with all loaded ahead of the workers where several can share that."""
-    if workers > 1 and sys.platform == "linux":
-        return [sys.executable, "-m", "config.webserver"]
-    return [str(Path(sys.executable).with_name("granian"))]
 
 
 def _celery() -> Program:

@@ -153,8 +153,8 @@ def _compute(
 def _timings(tokenise: float, tickets: Sequence[Ticket]) -> Timings:
     return Timings(
         tokenise=tokenise * 1000,
-        queue=max(ticket.started_at - ticket.queued_at for ticket in tickets) * 1000,
-        infer=max(ticket.done_at - ticket.started_at for ticket in tickets) * 1000,
+        queue=max([ticket.started_at - ticket.queued_at for ticket in tickets]) * 1000,
+        infer=max([ticket.done_at - ticket.started_at for ticket in tickets]) * 1000,
     )
 
 

@@ -138,12 +138,17 @@ def _meta(answer: Answer) -> dict[str, Any]:
     return {
         "model": model_reference(answer.classifier),
         "timings_ms": {
-            "tokenise": round(timings.tokenise, 3),
-            "queue": round(timings.queue, 3),
-            "infer": round(timings.infer, 3),
+            "tokenise": _to_microseconds(timings.tokenise),
+            "queue": _to_microseconds(timings.queue),
+            "infer": _to_microseconds(timings.infer),
         },
-        "cached": sum(isinstance(each, TextResult) and each.cached for each in answer.results),
+        "cached": sum([isinstance(each, TextResult) and each.cached for each in answer.results]),
     }
+
+
+def _to_microseconds(milliseconds: float) -> float:
+    # round() writes the number down in decimal and reads it again.
+    return int(milliseconds * 1000 + 0.5) / 1000
 
 
 def model_reference(classifier: Classifier) -> dict[str, str]:

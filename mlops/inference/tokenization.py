@@ -73,7 +73,8 @@ class TextTokenizer:
         if len(texts) > MANY:
             return self._by_library(texts)
         known = [self._by_words(text) for text in texts]
-        rest = iter(self._by_library([*compress(texts, map(not_, known))]))
+        left = [*compress(texts, map(not_, known))]
+        rest = iter(self._by_library(left) if left else ())
         return [each or next(rest) for each in known]
 
     def _by_words(self, text: str) -> EncodedText | None:

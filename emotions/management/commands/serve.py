@@ -84,8 +84,9 @@ def _web(host: str, port: int, workers: int) -> Program:
         "WORKERS": str(workers),
         # numpy has nothing to do here for threads of its own, and a fork would lose them.
         "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
-        # glibc gives each of many threads a heap of its own, and none of them shrinks.
-        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+        # glibc gives each of many threads a heap of its own, and none of them shrinks; of very few
+        # heaps a thread finds one in use, and much in it to look through.
+        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "8"),
     }
     return Program("web", command, environment)
 

@@ -138,15 +138,15 @@ def _meta(answer: Answer) -> dict[str, Any]:
     return {
         "model": model_reference(answer.classifier),
         "timings_ms": {
-            "tokenise": _to_microseconds(timings.tokenise),
-            "queue": _to_microseconds(timings.queue),
-            "infer": _to_microseconds(timings.infer),
+            "tokenise": _whole_microseconds(timings.tokenise),
+            "queue": _whole_microseconds(timings.queue),
+            "infer": _whole_microseconds(timings.infer),
         },
         "cached": sum([isinstance(each, TextResult) and each.cached for each in answer.results]),
     }
 
 
-def _to_microseconds(milliseconds: float) -> float:
+def _whole_microseconds(milliseconds: float) -> float:
     # round() writes the number down in decimal and reads it again.
     return int(milliseconds * 1000 + 0.5) / 1000
 

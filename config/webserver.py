@@ -1,7 +1,7 @@
 """``python -m config.webserver``: granian's command line, for workers that are forked.
 
-Several of them share what they only read: it is loaded before the fork. For one worker alone this
-process would be in the way. On Linux: elsewhere workers are started anew instead of forked.
+Several of them share what they only read: it is loaded before the fork. A single one loads for
+itself. On Linux: elsewhere workers are started anew instead of forked.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import os
 import signal
 import sys
 
+from config import env
+
 _STOP = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
     """Load what workers share (``WORKERS`` of them), then serve until told to stop."""
     if sys.platform == "linux":
-        if int(os.environ.get("WORKERS", "1")) > 1:
+        if env.number("WORKERS", 1) > 1:
             _load()
         _let_workers_stop_early()
         multiprocessing.set_start_method("fork")

@@ -182,24 +182,29 @@ def server_environment(data_dir: Path) -> dict[str, str]:
     }
 
 
-def server_start(environment: dict[str, str], data_dir: Path, *arguments: str) -> Server:
+def server_launch(environment: dict[str, str], folder: Path, *command: str) -> Server:
+    """Python with *command* and a port, which may not become ready; *folder* gets its log."""
     port = next(_ports)
-    log = data_dir / "server.log"
+    log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", str(port), *arguments],
+            [sys.executable, *command, "--port", str(port)],
             cwd=settings.BASE_DIR,
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    running = Server(f"http://127.0.0.1:{port}", process, data_dir, log)
+    return Server(f"http://127.0.0.1:{port}", process, folder, log)
+
+
+def server_start(environment: dict[str, str], data_dir: Path, *arguments: str) -> Server:
+    running = server_launch(environment, data_dir, "manage.py", "serve", *arguments)
     try:
         wait_until_ready(running)
     except AssertionError:
-        process.kill()
-        process.wait()
-        if "Address already in use" in log.read_text(errors="replace"):  # taken in between
+        running.process.kill()
+        running.process.wait()
+        if "Address already in use" in running.log.read_text(errors="replace"):  # taken in between
             return server_start(environment, data_dir, *arguments)
         raise
     return running

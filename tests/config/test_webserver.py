@@ -22,7 +22,7 @@ from django.conf import settings
 from emotions.management.commands.setup import DEFAULT_EMAIL
 from mlops.inference.artifact import artifact_write
 from mlops.inference.manifest import manifest_read
-from tests.conftest import Server, port_is_free, server_start, server_stop, wait_until_ready
+from tests.conftest import Server, server_launch, server_start, server_stop, wait_until_ready
 from tests.processes import children, memory, web_main, web_workers
 from tests.waiting import PATIENCE, wait_for
 
@@ -173,21 +173,9 @@ def second(models: Path, folder: Path) -> Path:
 
 
 def web_start(environment: dict[str, str], folder: Path, workers: int, application: str) -> Server:
-    """The web server alone; it may not become ready."""
-    port = next(filter(port_is_free, range(18_000, 20_000)))
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "config.webserver", "--interface", "wsgi"),
-                *("--port", str(port), "--workers", str(workers), application),
-            ],
-            cwd=settings.BASE_DIR,
-            env=environment | {"WORKERS": str(workers)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    return Server(f"http://127.0.0.1:{port}", process, folder, log)
+    """The web server alone."""
+    command = ["-m", "config.webserver", "--interface", "wsgi", "--workers", str(workers)]
+    return server_launch(environment | {"WORKERS": str(workers)}, folder, *command, application)
 
 
 def test_a_model_that_cannot_be_loaded_does_not_keep_the_server_from_starting(
